@@ -1,0 +1,4 @@
+package decode
+
+// message is the state of one SIP message while it is decoded.
+type message struct{}

@@ -1,0 +1,39 @@
+package decode
+
+import "github.com/mcxdump/mcxdump/decode/record"
+
+// Options of a run. The zero value decodes everything without keys and withholds secrets.
+type Options struct {
+	Want        record.Want // what filter and printer look at
+	ShowSecrets bool
+	Workers     int // 0: one per processor
+	MaxFrames   uint64
+	Limits      Limits
+}
+
+// Limits of one message; zero means the documented default (docs/limits.md).
+type Limits struct {
+	Nodes      int // nodes of one record
+	Parts      int // bodies of one message
+	Depth      int // message/sip inside message/sip
+	XMLDepth   int
+	XMLNodes   int // elements and attributes of one document
+	XMLOctets  int
+	ValueBytes int // one value in the tree; the rest is cut and marked
+}
+
+func (l Limits) withDefaults() Limits {
+	def := func(p *int, v int) {
+		if *p <= 0 {
+			*p = v
+		}
+	}
+	def(&l.Nodes, record.DefaultNodes)
+	def(&l.Parts, 1000)
+	def(&l.Depth, 4)
+	def(&l.XMLDepth, 64)
+	def(&l.XMLNodes, 50_000)
+	def(&l.XMLOctets, 4<<20)
+	def(&l.ValueBytes, 64<<10)
+	return l
+}
