@@ -1,6 +1,7 @@
 package xmlsec
 
 import (
+	"bytes"
 	"crypto/cipher"
 	"crypto/rand"
 	"encoding/base64"
@@ -140,14 +141,14 @@ func decryptWith(el *etree.Element, c contentCipher, stated string, candidates [
 	info.Unauthenticated = !c.gcm
 	if c.gcm {
 		if len(ct) >= gcmIV {
-			info.IV = ct[:gcmIV:gcmIV]
+			info.IV = bytes.Clone(ct[:gcmIV])
 		}
 		if len(ct) < gcmIV+gcmTag {
 			return nil, info, ErrMalformed{"CipherValue is too short for initialisation vector and tag"}
 		}
 	} else {
 		if len(ct) >= 16 {
-			info.IV = ct[:16:16]
+			info.IV = bytes.Clone(ct[:16])
 		}
 		if len(ct) < 32 || len(ct)%16 != 0 {
 			return nil, info, ErrMalformed{"CipherValue is no initialisation vector and whole blocks"}

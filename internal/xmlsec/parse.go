@@ -12,10 +12,10 @@ import (
 // default; nothing is ever unlimited.
 type Limits struct {
 	Bytes         int // octets of input; default 8 MiB
-	Depth         int // nested elements; default 128
+	Depth         int // nested elements; default 64
 	Elements      int // elements; default 65536
 	Nodes         int // elements, texts, comments and processing instructions; default 131072
-	Attributes    int // attributes and namespace declarations of one element; default 256
+	Attributes    int // attributes and namespace declarations of one element; default 128
 	AllAttributes int // the same over the document; default 131072
 	Name          int // octets of one name; default 1024
 }
@@ -23,10 +23,10 @@ type Limits struct {
 // Defaults of [Limits].
 const (
 	DefaultBytes         = 8 << 20
-	DefaultDepth         = 128
+	DefaultDepth         = 64
 	DefaultElements      = 1 << 16
 	DefaultNodes         = 1 << 17
-	DefaultAttributes    = 256
+	DefaultAttributes    = 128
 	DefaultAllAttributes = 1 << 17
 	DefaultName          = 1024
 )
