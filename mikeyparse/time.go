@@ -34,22 +34,22 @@ func (v TSType) width() int {
 	return 0
 }
 
-// TSForm tells how the octets of a time stamp are to be understood. Products
+// TimeForm tells how the octets of a time stamp are to be understood. Products
 // do not all write NTP.
-type TSForm uint8
+type TimeForm uint8
 
 // The forms seen in the field.
 const (
-	FormNoTime  TSForm = iota // a counter, or nothing
-	FormNTP                   // as RFC 3830 6.6 says
-	FormUnixLE                // Unix seconds, little-endian, in the first four octets
-	FormNTPLow                // NTP seconds in the low 32 bits, the high ones 0
-	FormNTPEra1               // NTP seconds counted from 2036-02-07
+	TimeNone    TimeForm = iota // a counter, or nothing
+	TimeNTP                     // as RFC 3830 6.6 says
+	TimeUnixLE                  // Unix seconds, little-endian, in the first four octets
+	TimeNTPLow                  // NTP seconds in the low 32 bits, the high ones 0
+	TimeNTPEra1                 // NTP seconds counted from 2036-02-07
 )
 
-var tsFormNames = []string{"no time", "NTP", "Unix seconds little-endian", "NTP seconds in the low 32 bits", "NTP era 1"}
+var timeFormNames = []string{"no time", "NTP", "Unix seconds little-endian", "NTP seconds in the low 32 bits", "NTP era 1"}
 
-func (v TSForm) String() string { return enumName("TSForm", uint8(v), tsFormNames) }
+func (v TimeForm) String() string { return enumName("TimeForm", uint8(v), timeFormNames) }
 
 // TS is a time stamp value: TSType and the four or eight octets as a number.
 type TS struct {
@@ -63,37 +63,38 @@ const (
 	// NTP era 0 ends in 2036; times outside are worth a second look.
 	oldestUnix = 1262304000          // 2010-01-01
 	newestUnix = 1<<32 - ntpUnix - 1 // 2036-02-07, end of era 0
+	era        = 1 << 32 * time.Second
 )
 
 // A Reading is one way to understand a time stamp.
 type Reading struct {
-	Form TSForm
+	Form TimeForm
 	Time time.Time
 }
 
-// Readings returns the plausible readings, the most likely first. It is empty
-// for a counter. NTP is always among the readings otherwise, plausible or not.
+// Readings returns the readings worth a thought, the most likely first. It is
+// empty for a counter. NTP is among them otherwise, plausible or not.
 func (t TS) Readings() []Reading {
 	sec, frac, ok := t.split()
 	if !ok {
 		return nil
 	}
-	var out []Reading
-	ntp := Reading{FormNTP, ntpTime(sec, frac)}
-	if plausible(int64(sec) - ntpUnix) {
-		out = append(out, ntp)
+	first, form := t.best()
+	out := append(make([]Reading, 0, 4), Reading{form, first})
+	add := func(f TimeForm, tm time.Time) {
+		if f != form {
+			out = append(out, Reading{f, tm})
+		}
 	}
 	if sec == 0 && plausible(int64(frac)-ntpUnix) {
-		out = append(out, Reading{FormNTPLow, ntpTime(frac, 0)})
+		add(TimeNTPLow, ntpTime(frac, 0))
 	}
 	if le := bits.ReverseBytes32(sec); frac == 0 && plausible(int64(le)) {
-		out = append(out, Reading{FormUnixLE, time.Unix(int64(le), 0).UTC()})
+		add(TimeUnixLE, time.Unix(int64(le), 0).UTC())
 	}
-	if len(out) == 0 || out[0].Form != FormNTP {
-		out = append(out, ntp)
-	}
-	if sec < 1<<31 && sec != 0 {
-		out = append(out, Reading{FormNTPEra1, ntpTime(sec, frac).Add(1 << 32 * time.Second)})
+	add(TimeNTP, ntpTime(sec, frac))
+	if sec < 1<<31 {
+		add(TimeNTPEra1, ntpTime(sec, frac).Add(era))
 	}
 	return out
 }
@@ -104,22 +105,25 @@ func plausible(unix int64) bool { return unix >= oldestUnix && unix <= newestUni
 func (t TS) Time() time.Time { tm, _ := t.best(); return tm }
 
 // Form names the most likely reading.
-func (t TS) Form() TSForm { _, f := t.best(); return f }
+func (t TS) Form() TimeForm { _, f := t.best(); return f }
 
-// best is Readings()[0] without the slice.
-func (t TS) best() (time.Time, TSForm) {
+// best prefers NTP as the RFC has it, if that gives a time in which such
+// messages exist, then the forms of products, then NTP after its wrap.
+func (t TS) best() (time.Time, TimeForm) {
 	sec, frac, ok := t.split()
 	if !ok {
-		return time.Time{}, FormNoTime
+		return time.Time{}, TimeNone
 	}
 	switch le := bits.ReverseBytes32(sec); {
 	case plausible(int64(sec) - ntpUnix):
 	case sec == 0 && plausible(int64(frac)-ntpUnix):
-		return ntpTime(frac, 0), FormNTPLow
+		return ntpTime(frac, 0), TimeNTPLow
 	case frac == 0 && plausible(int64(le)):
-		return time.Unix(int64(le), 0).UTC(), FormUnixLE
+		return time.Unix(int64(le), 0).UTC(), TimeUnixLE
+	case sec < 1<<29 && t.Value != 0: // to 2053
+		return ntpTime(sec, frac).Add(era), TimeNTPEra1
 	}
-	return ntpTime(sec, frac), FormNTP
+	return ntpTime(sec, frac), TimeNTP
 }
 
 // Near returns the reading closest to ref, the time of the packet: the octets
@@ -139,7 +143,7 @@ func (t TS) Near(ref time.Time) Reading {
 // is 0 for a counter.
 func (t TS) NTPSeconds() uint64 {
 	tm, form := t.best()
-	if form == FormNoTime {
+	if form == TimeNone {
 		return 0
 	}
 	return uint64(tm.Unix() + ntpUnix)
@@ -222,9 +226,9 @@ func (p *parser) readT() *T {
 		return t
 	}
 	switch t.Form() {
-	case FormUnixLE:
+	case TimeUnixLE:
 		p.deviate(DevTimeUnixLE, start+2, p.off, "t.value", "RFC 3830 6.6", "Unix seconds in little-endian order instead of NTP")
-	case FormNTPLow:
+	case TimeNTPLow:
 		p.deviate(DevTimeLow32, start+2, p.off, "t.value", "RFC 3830 6.6", "NTP seconds in the low 32 bits, the high ones are 0")
 	}
 	if p.sakkeMessage() && t.TSType > TSNTP {
