@@ -1,0 +1,256 @@
+package flow
+
+import (
+	"maps"
+	"net/netip"
+	"slices"
+
+	"github.com/mcxdump/mcxdump/decode/record"
+)
+
+// A Frame is one captured frame. Data need only be valid during the call of [Decoder.Frame].
+type Frame struct {
+	Number    uint64 // 1-based within the file
+	Time      int64  // Unix nanoseconds
+	Data      []byte
+	Orig      uint32 // length on the wire; more than len(Data) when the capture cut the frame off
+	Link      uint16 // LINKTYPE_ value
+	File      string
+	FileIndex int
+	Interface string
+}
+
+// A Unit is one framed message, or junk that began like one. Units come in the order in which they became complete.
+// Everything in a unit is the receiver's.
+type Unit struct {
+	Data        []byte           // a copy
+	Time        int64            // packet time of the frame that completed it
+	Frames      []uint64         // frame numbers in order, without duplicates
+	Segments    []record.Segment // which frame each stretch of Data came from
+	Transport   string           // one of the Transport constants
+	Encap       []string         // shared, read only; outermost first
+	Src, Dst    netip.AddrPort
+	File        string
+	Interface   string
+	Quoted      bool // quoted in an ICMP error
+	Truncated   bool // octets at the end are missing
+	Stream      bool // from a stream transport, framed by Content-Length
+	Reassembled bool // put together from IP fragments, TCP segments, SCTP chunks or WebSocket frames
+	Findings    []record.Finding
+}
+
+// The values of [Unit.Transport].
+const (
+	UDP  = "udp"
+	TCP  = "tcp"
+	SCTP = "sctp"
+	WS   = "ws"
+)
+
+// A Context says where a finding that belongs to no message was made.
+type Context struct {
+	Number    uint64 // frame at hand, 0 at the end of the input
+	Time      int64
+	File      string
+	Interface string
+	Transport string // "" when none is known
+	Encap     []string
+	Src, Dst  netip.AddrPort
+}
+
+// A Handler receives what a Decoder finds, in order, in the goroutine that calls the Decoder.
+type Handler interface {
+	// Unit receives one message; the unit is the receiver's.
+	Unit(*Unit)
+	// Finding receives a finding that belongs to no message: a gap between two messages of a stream, a limit reached, junk.
+	Finding(record.Finding, Context)
+}
+
+// A Decoder turns frames into units. It is for one goroutine.
+type Decoder struct {
+	cfg   Config
+	h     Handler
+	stats Stats
+
+	clock clock
+	cur   Frame // the frame at hand; Data is cleared after the call
+	// verdict on the frame at hand, the most telling one of its layers
+	verdict Verdict
+
+	bytes  arena[byte]
+	segs   arena[record.Segment]
+	nums   arena[uint64]
+	encaps encapTree
+
+	unknownLinks map[uint16]bool
+}
+
+// New returns a Decoder that hands what it finds to h.
+func New(cfg Config, h Handler) *Decoder {
+	d := &Decoder{cfg: cfg.withDefaults(), h: h}
+	d.clock.maxStep = int64(d.cfg.MaxStep)
+	d.bytes.size, d.segs.size, d.nums.size = 64<<10, 512, 512
+	d.encaps.init()
+	d.unknownLinks = make(map[uint16]bool)
+	return d
+}
+
+// Frame decodes one frame. Frames are given in capture order.
+func (d *Decoder) Frame(f *Frame) {
+	d.stats.Frames++
+	d.stats.Octets += uint64(len(f.Data))
+	d.cur = *f
+	d.verdict = VerdictNone
+	d.frame(f)
+	d.stats.Verdicts[d.verdict]++
+	d.cur.Data = nil
+}
+
+func (d *Decoder) frame(f *Frame) {
+	d.clock.tick(f.Time)
+	if uint64(f.Orig) > uint64(len(f.Data)) {
+		d.stats.CutFrames++
+	}
+	p := packet{enc: d.encaps.root, cut: uint64(f.Orig) > uint64(len(f.Data))}
+	d.link(&p, f.Link, f.Data)
+}
+
+// Flush ends the input: messages still open are handed out as truncated, and incomplete fragment sets are reported.
+// The Decoder may be used again afterwards.
+func (d *Decoder) Flush() {
+}
+
+// Stats returns the counters so far.
+func (d *Decoder) Stats() Stats {
+	s := d.stats
+	s.TimeJumps, s.TimeBacks = d.clock.jumps, d.clock.backs
+	s.UnknownLinks = maps.Clone(s.UnknownLinks)
+	return s
+}
+
+func (d *Decoder) see(v Verdict) { d.verdict = max(d.verdict, v) }
+
+// A packet is what is known on the way inwards through the layers of one frame. Tunnels work on a copy.
+type packet struct {
+	enc          *encap
+	flow         uint64 // context that keeps apart equal addresses in different VLANs and overlays
+	part         uint64 // the same for fragments; it also holds GTP tunnels and MPLS labels
+	depth        int
+	src, dst     netip.Addr
+	sport, dport uint16
+	cut          bool // octets at the end are missing from the capture
+	quoted       bool
+	v6           bool
+
+	// A datagram put together from fragments: base is all of its octets, pieces tell where they came from.
+	base     []byte
+	pieces   []record.Segment
+	findings []record.Finding
+}
+
+// enter goes one layer inwards into an encapsulation; false when the nesting is deeper than the limit. id is the
+// identifier that keeps overlapping address spaces apart; forFlow says that it is the same in both directions and for
+// as long as a connection lives.
+func (d *Decoder) enter(p *packet, kind encapKind, id uint64, forFlow bool) bool {
+	if p.depth >= d.cfg.Depth {
+		d.see(VerdictMalformed)
+		d.limit(LimitDepth)
+		return false
+	}
+	p.depth++
+	p.enc = d.encaps.child(p.enc, kind)
+	p.part = mix(p.part, uint64(kind)<<56|id)
+	if !forFlow {
+		id = 0
+	}
+	p.flow = mix(p.flow, uint64(kind)<<56|id)
+	return true
+}
+
+// mix is a cheap 64-bit hash step (the finaliser of SplitMix64).
+func mix(h, v uint64) uint64 {
+	h ^= v + 0x9e3779b97f4a7c15
+	h = (h ^ h>>30) * 0xbf58476d1ce4e5b9
+	h = (h ^ h>>27) * 0x94d049bb133111eb
+	return h ^ h>>31
+}
+
+// origin appends to dst which frames the octets b of p came from, b being placed at offset at of a message.
+// b must be cut out of p.base with its capacity intact when p was reassembled.
+func (d *Decoder) origin(dst []record.Segment, p *packet, b []byte, at uint32) []record.Segment {
+	if p.base == nil || cap(b) > cap(p.base) {
+		return append(dst, record.Segment{Off: at, Frame: d.cur.Number})
+	}
+	off := uint32(cap(p.base) - cap(b))
+	i := len(p.pieces) - 1
+	for i > 0 && p.pieces[i].Off > off {
+		i--
+	}
+	end := off + uint32(len(b))
+	for ; i >= 0 && i < len(p.pieces); i++ {
+		s := p.pieces[i]
+		if s.Off >= end && s.Off > off {
+			break
+		}
+		o := at
+		if s.Off > off {
+			o += s.Off - off
+		}
+		if n := len(dst); n > 0 && dst[n-1].Frame == s.Frame && o > at {
+			continue
+		}
+		dst = append(dst, record.Segment{Off: o, Frame: s.Frame})
+	}
+	return dst
+}
+
+// datagram hands out one message that came in one piece, b, from the packet p.
+func (d *Decoder) datagram(p *packet, transport string, b []byte, truncated bool) {
+	u := &Unit{
+		Data: d.bytes.copy(b), Time: d.cur.Time, Transport: transport, Encap: p.enc.names,
+		Src: netip.AddrPortFrom(p.src, p.sport), Dst: netip.AddrPortFrom(p.dst, p.dport),
+		File: d.cur.File, Interface: d.cur.Interface,
+		Quoted: p.quoted, Truncated: truncated, Reassembled: p.base != nil, Findings: p.findings,
+	}
+	p.findings = nil
+	if p.base == nil {
+		u.Segments = d.segs.take(1)
+		u.Segments[0] = record.Segment{Frame: d.cur.Number}
+		u.Frames = d.nums.take(1)
+		u.Frames[0] = d.cur.Number
+	} else {
+		u.Segments = d.origin(nil, p, b, 0)
+		u.Frames = frameNumbers(u.Segments)
+	}
+	d.emit(u)
+}
+
+func (d *Decoder) emit(u *Unit) {
+	d.see(VerdictSIP)
+	d.stats.Messages++
+	if u.Truncated {
+		d.stats.Truncated++
+	}
+	d.h.Unit(u)
+}
+
+// frameNumbers lists the frames of segments in ascending order, each once.
+func frameNumbers(segs []record.Segment) []uint64 {
+	out := make([]uint64, 0, len(segs))
+	for _, s := range segs {
+		out = append(out, s.Frame)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+func (d *Decoder) context(p *packet, transport string) Context {
+	c := Context{Number: d.cur.Number, Time: d.cur.Time, File: d.cur.File, Interface: d.cur.Interface, Transport: transport}
+	if p != nil {
+		c.Encap = p.enc.names
+		if p.src.IsValid() {
+			c.Src, c.Dst = netip.AddrPortFrom(p.src, p.sport), netip.AddrPortFrom(p.dst, p.dport)
+		}
+	}
+	return c
+}

@@ -1,0 +1,3 @@
+package flow
+
+func (d *Decoder) sctp(p *packet, b []byte) { d.see(VerdictStream) }

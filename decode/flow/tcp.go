@@ -1,0 +1,3 @@
+package flow
+
+func (d *Decoder) tcp(p *packet, b []byte) { d.see(VerdictStream) }
