@@ -1,0 +1,639 @@
+package output
+
+import (
+	"bytes"
+	"encoding/json"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"unicode/utf8"
+
+	"github.com/mcxdump/mcxdump/decode/record"
+)
+
+// Marks that end a value of which a part is missing.
+const (
+	WithheldMark = "[withheld]" // a secret was left out
+	CutMark      = "[cut]"      // the value was longer than the limit
+)
+
+// repeated is put after the key of a member that, by its field, occurs once and came again on the wire.
+const repeated = "_repeated"
+
+type jsonFormat struct{}
+
+func newJSON(Options) (Format, error) { return jsonFormat{}, nil }
+
+// Needs is everything: JSON leaves nothing out.
+func (jsonFormat) Needs() record.Want { return record.All() }
+
+// Append appends the record as one line of JSON.
+func (jsonFormat) Append(dst []byte, r *record.Record) []byte {
+	e := encoder{r: r, keys: loadKeys()}
+	dst = append(dst, `{"schema":"`+record.Schema+`","record":`...)
+	dst = appendJSONString(dst, r.Type.String())
+	if r.Number != 0 {
+		dst = append(dst, `,"number":`...)
+		dst = strconv.AppendUint(dst, r.Number, 10)
+	}
+	if r.Type != record.SummaryType {
+		dst = append(dst, `,"time":"`...)
+		dst = appendRFC3339(dst, r.Time)
+		dst = append(dst, '"')
+	}
+	if len(r.Frames) > 0 {
+		dst = append(dst, `,"frames":`...)
+		dst = appendUints(dst, r.Frames)
+	}
+	dst = appendMember(dst, `,"file":`, r.File)
+	dst = appendMember(dst, `,"interface":`, r.Interface)
+	dst = appendMember(dst, `,"transport":`, r.Transport)
+	if len(r.Encap) > 0 {
+		dst = append(dst, `,"encapsulation":[`...)
+		for i, s := range r.Encap {
+			if i > 0 {
+				dst = append(dst, ',')
+			}
+			dst = appendJSONString(dst, s)
+		}
+		dst = append(dst, ']')
+	}
+	if r.Quoted {
+		dst = append(dst, `,"quoted":true`...)
+	}
+	if r.Src.Addr().IsValid() {
+		dst = append(dst, `,"src":{"ip":`...)
+		dst = appendJSONEndpoint(dst, r, true)
+	}
+	if r.Dst.Addr().IsValid() {
+		dst = append(dst, `,"dst":{"ip":`...)
+		dst = appendJSONEndpoint(dst, r, false)
+	}
+	dst = appendMember(dst, `,"info":`, r.Info)
+	dst = e.members(dst, 0, len(r.Nodes), e.keys.top, true)
+	if len(r.Findings) > 0 {
+		dst = append(dst, `,"findings":[`...)
+		for i := range r.Findings {
+			if i > 0 {
+				dst = append(dst, ',')
+			}
+			dst = appendJSONFinding(dst, &r.Findings[i])
+		}
+		dst = append(dst, ']')
+	}
+	return append(dst, '}', '\n')
+}
+
+func appendMember(dst []byte, key, s string) []byte {
+	if s == "" {
+		return dst
+	}
+	return appendJSONString(append(dst, key...), s)
+}
+
+func appendUints(dst []byte, us []uint64) []byte {
+	dst = append(dst, '[')
+	for i, u := range us {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = strconv.AppendUint(dst, u, 10)
+	}
+	return append(dst, ']')
+}
+
+func appendJSONEndpoint(dst []byte, r *record.Record, src bool) []byte {
+	a := r.Dst
+	if src {
+		a = r.Src
+	}
+	if a.Addr().Zone() != "" {
+		dst = appendJSONString(dst, a.Addr().String())
+	} else {
+		dst = append(a.Addr().AppendTo(append(dst, '"')), '"')
+	}
+	dst = append(dst, `,"port":`...)
+	return append(strconv.AppendUint(dst, uint64(a.Port()), 10), '}')
+}
+
+func appendJSONFinding(dst []byte, f *record.Finding) []byte {
+	dst = append(dst, `{"id":`...)
+	dst = appendJSONString(dst, f.ID)
+	dst = append(dst, `,"severity":`...)
+	dst = appendJSONString(dst, f.Severity.String())
+	dst = appendMember(dst, `,"clause":`, f.Clause)
+	dst = append(dst, `,"message":`...)
+	dst = appendJSONString(dst, f.Message)
+	dst = appendMember(dst, `,"body":`, f.Body)
+	dst = appendMember(dst, `,"field":`, f.Field)
+	if len(f.Frames) > 0 {
+		dst = append(dst, `,"frames":`...)
+		dst = appendUints(dst, f.Frames)
+	}
+	if f.HasRange {
+		dst = append(dst, `,"source":`...)
+		dst = strconv.AppendUint(dst, uint64(f.Source), 10)
+		dst = append(dst, `,"offset":`...)
+		dst = strconv.AppendUint(dst, uint64(f.Off), 10)
+		dst = append(dst, `,"length":`...)
+		dst = strconv.AppendUint(dst, uint64(f.Len), 10)
+	}
+	return append(dst, '}')
+}
+
+// keyTable holds, for each field of the register, its member name ready to append and a number that equal names share.
+type keyTable struct {
+	of        []fieldKey
+	ids       map[string]int
+	top       []uint64 // set of names that the fixed part of a record uses
+	protected []uint64 // set of names that a protected object uses
+}
+
+type fieldKey struct {
+	text string // `"name":`
+	id   int
+}
+
+var (
+	keysMu sync.Mutex
+	keys   atomic.Pointer[keyTable]
+)
+
+// topNames are the members of a record beside its tree, protectedNames those of a protected object.
+var (
+	topNames = []string{"schema", "record", "number", "time", "frames", "file", "interface", "transport", "encapsulation",
+		"quoted", "src", "dst", "info", "findings"}
+	protectedNames = []string{"protection", "state", "reason", "variant", "key_id", "algorithm", "integrity", "value"}
+)
+
+func loadKeys() *keyTable {
+	if t := keys.Load(); t != nil {
+		return t
+	}
+	return growKeys()
+}
+
+// growKeys reads the register again: it is complete after package initialisation, but a test may add to it.
+func growKeys() *keyTable {
+	keysMu.Lock()
+	defer keysMu.Unlock()
+	t := &keyTable{ids: map[string]int{}}
+	number := func(k string) int {
+		id, ok := t.ids[k]
+		if !ok {
+			id = len(t.ids)
+			t.ids[k] = id
+		}
+		return id
+	}
+	for _, f := range record.Fields() {
+		t.of = append(t.of, fieldKey{string(appendJSONString(nil, f.Key())) + ":", number(f.Key())})
+	}
+	set := func(names []string) []uint64 {
+		bits := make([]uint64, keyWords)
+		for _, n := range names {
+			if id := number(n); id < keyWords*64 {
+				bits[id/64] |= 1 << (id % 64)
+			}
+		}
+		return bits
+	}
+	t.top, t.protected = set(topNames), set(protectedNames)
+	keys.Store(t)
+	return t
+}
+
+// keyWords bounds the set of member names that members checks without allocating; more names take the slow way.
+const keyWords = 16
+
+type encoder struct {
+	r    *record.Record
+	keys *keyTable
+}
+
+func (e *encoder) key(f *record.Field) fieldKey {
+	if f.ID() >= len(e.keys.of) {
+		e.keys = growKeys()
+	}
+	return e.keys.of[f.ID()]
+}
+
+// next is the index of the sibling after node j.
+func (e *encoder) next(j int) int { return max(int(e.r.Nodes[j].End), j+1) }
+
+// members appends the nodes from first to end and their siblings as members; comma says that one came before.
+func (e *encoder) members(dst []byte, first, end int, reserved []uint64, comma bool) []byte {
+	if !e.regular(first, end, reserved) {
+		return e.irregular(dst, first, end, reserved, comma)
+	}
+	for j := first; j < end; {
+		n := &e.r.Nodes[j]
+		if !present(n) {
+			j = e.next(j)
+			continue
+		}
+		if comma {
+			dst = append(dst, ',')
+		}
+		comma = true
+		dst = append(dst, e.key(n.Field).text...)
+		if !n.Field.List {
+			dst = e.value(dst, j)
+			j = e.next(j)
+			continue
+		}
+		dst = append(dst, '[')
+		for k := j; j < end && e.r.Nodes[j].Field == n.Field; j = e.next(j) {
+			if !present(&e.r.Nodes[j]) {
+				continue
+			}
+			if j > k {
+				dst = append(dst, ',')
+			}
+			dst = e.value(dst, j)
+		}
+		dst = append(dst, ']')
+	}
+	return dst
+}
+
+// regular reports whether each name occurs once, or once as an unbroken run of a List field.
+func (e *encoder) regular(first, end int, reserved []uint64) bool {
+	var seen [keyWords]uint64
+	copy(seen[:], reserved)
+	var prev *record.Field
+	for j := first; j < end; j = e.next(j) {
+		f := e.r.Nodes[j].Field
+		if f == prev && f.List {
+			continue
+		}
+		prev = f
+		id := e.key(f).id
+		if id >= keyWords*64 || seen[id/64]&(1<<(id%64)) != 0 {
+			return false
+		}
+		seen[id/64] |= 1 << (id % 64)
+	}
+	return true
+}
+
+// irregular gathers equal names first, so that no object has the same member twice. What repeats although its field is
+// not a list, or would hide a fixed member, goes to an array under the name with "_repeated" after it.
+func (e *encoder) irregular(dst []byte, first, end int, reserved []uint64, comma bool) []byte {
+	type group struct {
+		key   string
+		list  bool
+		nodes []int
+	}
+	var groups []group
+	index := map[string]int{}
+	for j := first; j < end; j = e.next(j) {
+		n := &e.r.Nodes[j]
+		if !present(n) {
+			continue
+		}
+		k := n.Field.Key()
+		i, ok := index[k]
+		if !ok {
+			i = len(groups)
+			index[k] = i
+			groups = append(groups, group{key: k, list: n.Field.List})
+		}
+		groups[i].nodes = append(groups[i].nodes, j)
+	}
+	for _, g := range groups {
+		taken := false
+		if reserved != nil {
+			if id := e.keys.ids[g.key]; id < keyWords*64 {
+				taken = reserved[id/64]&(1<<(id%64)) != 0
+			}
+		}
+		if !taken && !g.list {
+			if comma {
+				dst = append(dst, ',')
+			}
+			comma = true
+			dst = append(appendJSONString(dst, g.key), ':')
+			dst = e.value(dst, g.nodes[0])
+			g.nodes = g.nodes[1:]
+		}
+		if len(g.nodes) == 0 {
+			continue
+		}
+		if comma {
+			dst = append(dst, ',')
+		}
+		comma = true
+		if taken || !g.list {
+			g.key += repeated
+		}
+		dst = append(appendJSONString(dst, g.key), ':', '[')
+		for i, j := range g.nodes {
+			if i > 0 {
+				dst = append(dst, ',')
+			}
+			dst = e.value(dst, j)
+		}
+		dst = append(dst, ']')
+	}
+	return dst
+}
+
+// present reports whether the node has something to say: an absent value is left out.
+func present(n *record.Node) bool {
+	switch n.Field.Kind {
+	case record.Object, record.Map, record.Protected:
+		return true
+	}
+	return hasText(n, n.Field.Kind)
+}
+
+// hasText reports whether a value of the kind is written: it has one, or a mark stands for it.
+func hasText(n *record.Node, k record.Kind) bool {
+	if n.Flags&record.HasValue != 0 {
+		return true
+	}
+	return n.Flags&record.Withheld != 0 && (k == record.String || k == record.Octets || k == record.Addr)
+}
+
+func (e *encoder) value(dst []byte, j int) []byte {
+	n := &e.r.Nodes[j]
+	end := int(n.End)
+	switch n.Field.Kind {
+	case record.Object:
+		dst = append(dst, '{')
+		dst = e.members(dst, j+1, end, nil, false)
+		return append(dst, '}')
+	case record.Map:
+		dst = append(dst, '{')
+		dst = e.entries(dst, j+1, end)
+		return append(dst, '}')
+	case record.Protected:
+		return e.protected(dst, j)
+	}
+	return appendScalar(dst, n, n.Field.Kind)
+}
+
+func (e *encoder) protected(dst []byte, j int) []byte {
+	n := &e.r.Nodes[j]
+	if p := e.r.Protection(n); p != nil {
+		if p.Encrypted {
+			dst = append(dst, `{"protection":"encrypted","state":`...)
+		} else {
+			dst = append(dst, `{"protection":"none","state":`...)
+		}
+		dst = appendJSONString(dst, p.State.String())
+		dst = appendMember(dst, `,"reason":`, p.Reason.String())
+		dst = appendMember(dst, `,"variant":`, p.Variant)
+		dst = appendMember(dst, `,"key_id":`, p.KeyID)
+		dst = appendMember(dst, `,"algorithm":`, p.Algorithm)
+		dst = appendMember(dst, `,"integrity":`, integrity(p))
+	} else {
+		dst = append(dst, `{"protection":"none","state":"clear"`...)
+	}
+	k := n.Field.Of
+	switch {
+	case k == record.Object || k == record.Map || k == record.Protected:
+	case hasText(n, k):
+		dst = append(dst, `,"value":`...)
+		dst = appendScalar(dst, n, k)
+	}
+	dst = e.members(dst, j+1, int(n.End), e.keys.protected, true)
+	return append(dst, '}')
+}
+
+// integrity is the second axis of protection in one word.
+func integrity(p *record.Protection) string {
+	switch {
+	case p.Verified:
+		return "verified"
+	case p.Signed:
+		return "signed"
+	}
+	return ""
+}
+
+// entries appends a Map's members. A name that repeats becomes an array of its values.
+func (e *encoder) entries(dst []byte, first, end int) []byte {
+	if e.uniqueEntries(first, end) {
+		for j := first; j < end; j = e.next(j) {
+			if j > first {
+				dst = append(dst, ',')
+			}
+			dst = append(appendJSONString(dst, entryKey(&e.r.Nodes[j])), ':')
+			dst = e.entryValue(dst, j)
+		}
+		return dst
+	}
+	var order []string
+	groups := map[string][]int{}
+	for j := first; j < end; j = e.next(j) {
+		k := string(appendJSONString(nil, entryKey(&e.r.Nodes[j])))
+		if groups[k] == nil {
+			order = append(order, k)
+		}
+		groups[k] = append(groups[k], j)
+	}
+	for i, k := range order {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = append(append(dst, k...), ':')
+		g := groups[k]
+		if len(g) == 1 {
+			dst = e.entryValue(dst, g[0])
+			continue
+		}
+		dst = append(dst, '[')
+		for i, j := range g {
+			if i > 0 {
+				dst = append(dst, ',')
+			}
+			dst = e.entryValue(dst, j)
+		}
+		dst = append(dst, ']')
+	}
+	return dst
+}
+
+// entryValue writes null for an entry without a value (a parameter that is a mere flag has the value "").
+func (e *encoder) entryValue(dst []byte, j int) []byte {
+	if !present(&e.r.Nodes[j]) {
+		return append(dst, "null"...)
+	}
+	return e.value(dst, j)
+}
+
+// uniqueEntries errs on the safe side: false sends the map the slow way.
+func (e *encoder) uniqueEntries(first, end int) bool {
+	count := 0
+	for j := first; j < end; j = e.next(j) {
+		if count++; count > 32 {
+			return false
+		}
+		k := entryKey(&e.r.Nodes[j])
+		if !utf8.ValidString(k) {
+			return false // two different names may become equal
+		}
+		for i := first; i < j; i = e.next(i) {
+			if entryKey(&e.r.Nodes[i]) == k {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func entryKey(n *record.Node) string {
+	if p := n.Field.Parent(); p != nil && p.Kind == record.Map && p.Entry() == n.Field {
+		return n.Key
+	}
+	return n.Field.Key()
+}
+
+func appendScalar(dst []byte, n *record.Node, k record.Kind) []byte {
+	switch k {
+	case record.Uint:
+		return strconv.AppendUint(dst, uint64(n.Num), 10)
+	case record.Int:
+		return strconv.AppendInt(dst, n.Num, 10)
+	case record.Bool:
+		return strconv.AppendBool(dst, n.Num != 0)
+	case record.Octets:
+		dst = append(dst, '"')
+		for i := 0; i < len(n.Str); i++ {
+			dst = append(dst, hexDigits[n.Str[i]>>4], hexDigits[n.Str[i]&15])
+		}
+		dst = appendMarks(dst, n)
+		return append(dst, '"')
+	case record.Time:
+		dst = append(dst, '"')
+		dst = appendRFC3339(dst, n.Num)
+		return append(dst, '"')
+	case record.Raw:
+		return appendRaw(dst, n.Str)
+	}
+	dst = appendJSONString(dst, n.Str)
+	if n.Flags&(record.Cut|record.Withheld) != 0 {
+		dst = appendMarks(dst[:len(dst)-1], n)
+		dst = append(dst, '"')
+	}
+	return dst
+}
+
+// appendMarks says what is missing from a value, unless the value says so itself.
+func appendMarks(dst []byte, n *record.Node) []byte {
+	cut, held := needsMarks(n)
+	if cut {
+		dst = append(dst, CutMark...)
+	}
+	if held {
+		dst = append(dst, WithheldMark...)
+	}
+	return dst
+}
+
+// needsMarks reports which marks a value lacks.
+func needsMarks(n *record.Node) (cut, held bool) {
+	held = n.Flags&record.Withheld != 0 && !strings.Contains(n.Str, WithheldMark)
+	cut = n.Flags&record.Cut != 0 && !strings.HasSuffix(strings.TrimSuffix(n.Str, WithheldMark), CutMark)
+	return cut, held
+}
+
+// appendRaw appends one JSON value that came from the wire, made safe for one line and a terminal. What is not JSON
+// becomes a string.
+func appendRaw(dst []byte, s string) []byte {
+	if !json.Valid([]byte(s)) {
+		return appendJSONString(dst, s)
+	}
+	if strings.ContainsAny(s, "\n\r\t ") {
+		var b bytes.Buffer
+		if json.Compact(&b, []byte(s)) == nil {
+			s = b.String()
+		}
+	}
+	// Outside its strings JSON is ASCII, so every other octet may be escaped where it stands.
+	start := 0
+	for i := 0; i < len(s); {
+		if s[i] < utf8.RuneSelf && s[i] != 0x7f {
+			i++
+			continue
+		}
+		r, n := utf8.DecodeRuneInString(s[i:])
+		if !strconv.IsPrint(r) || r == utf8.RuneError && n == 1 {
+			dst = append(dst, s[start:i]...)
+			dst = appendJSONRune(dst, r)
+			start = i + n
+		}
+		i += n
+	}
+	return append(dst, s[start:]...)
+}
+
+// jsonPlain[c] is true for ASCII octets that stand for themselves in a JSON string.
+var jsonPlain = func() (t [256]bool) {
+	for c := 0x20; c < 0x7f; c++ {
+		t[c] = c != '\\' && c != '"'
+	}
+	return
+}()
+
+// appendJSONString appends a JSON string. Besides what JSON demands it escapes every character that does not print
+// (DEL, C1, U+2028, bidirectional controls ...), so that a line may be shown on a terminal; an octet that is not UTF-8
+// becomes U+FFFD. < > & stay as they are.
+func appendJSONString(dst []byte, s string) []byte {
+	dst = append(dst, '"')
+	start := 0
+	for i := 0; i < len(s); {
+		c := s[i]
+		if jsonPlain[c] {
+			i++
+			continue
+		}
+		r, n := rune(c), 1
+		if c >= utf8.RuneSelf {
+			r, n = utf8.DecodeRuneInString(s[i:])
+			if strconv.IsPrint(r) && !(r == utf8.RuneError && n == 1) {
+				i += n
+				continue
+			}
+		}
+		dst = append(dst, s[start:i]...)
+		dst = appendJSONRune(dst, r)
+		i += n
+		start = i
+	}
+	dst = append(dst, s[start:]...)
+	return append(dst, '"')
+}
+
+// appendJSONRune appends one character that cannot stand for itself.
+func appendJSONRune(dst []byte, r rune) []byte {
+	switch r {
+	case '"', '\\':
+		return append(dst, '\\', byte(r))
+	case '\n':
+		return append(dst, '\\', 'n')
+	case '\r':
+		return append(dst, '\\', 'r')
+	case '\t':
+		return append(dst, '\\', 't')
+	case utf8.RuneError:
+		return append(dst, "\ufffd"...)
+	}
+	if r > 0xffff {
+		r -= 0x10000
+		dst = appendU(dst, 0xd800+r>>10)
+		return appendU(dst, 0xdc00+r&0x3ff)
+	}
+	return appendU(dst, r)
+}
+
+func appendU(dst []byte, r rune) []byte {
+	return append(dst, '\\', 'u', hexDigits[r>>12&15], hexDigits[r>>8&15], hexDigits[r>>4&15], hexDigits[r&15])
+}
+
+// Members returns the names of a record's members beside its tree, in the order in which they are written.
+func Members() []string { return slices.Clone(topNames) }
