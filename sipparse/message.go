@@ -65,7 +65,7 @@ type Message struct {
 	clCount   int
 	clBad     bool
 	clOther   bool
-	cseqLater bool
+	part      bool // the header of a MIME part: no checks of SIP header fields
 }
 
 // Options are the options of Parse. The zero value is for a message of a stream.
@@ -351,7 +351,10 @@ func (m *Message) header(start, end int, folded bool) {
 		m.diag(bad, h.ID, start, end-start, "")
 	}
 	m.Headers = append(m.Headers, h)
-	if h.ID == HdrOther {
+	if h.ID == HdrOther || m.part {
+		if m.first[h.ID] == 0 {
+			m.first[h.ID] = uint16(min(len(m.Headers), math.MaxUint16))
+		}
 		return
 	}
 	if n := len(m.Headers); m.first[h.ID] == 0 {

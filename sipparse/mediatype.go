@@ -1,0 +1,102 @@
+package sipparse
+
+import (
+	"bytes"
+	"iter"
+)
+
+// MediaType is the value of Content-Type, RFC 3261 20.15. Spans are octets of Raw.
+type MediaType struct {
+	Raw    []byte
+	Full   string // "type/subtype" in lower case; empty when it could not be read
+	Params Span   // after the first ";"
+}
+
+// ParseMediaType reads a media type and its parameters. What could be read is returned together with the error.
+func ParseMediaType(b []byte) (MediaType, error) {
+	mt, e := parseMediaType(b)
+	if e.ID != DiagNone {
+		return mt, &Error{ID: e.ID, Off: e.Off, Field: "media type"}
+	}
+	return mt, nil
+}
+
+func parseMediaType(b []byte) (mt MediaType, e fault) {
+	mt.Raw = b
+	end := len(b)
+	if i := bytes.IndexByte(b, ';'); i >= 0 {
+		end = i
+		mt.Params = span(i+1, len(b))
+		checkParams(b, i+1, len(b), &e)
+	}
+	var buf [2 * maxMediaType]byte
+	out := buf[:0]
+	slash, odd := 0, false
+	for i, c := range b[:end] {
+		switch {
+		case class[c]&clWS != 0:
+		case c == '/' && slash == 0 && len(out) > 0:
+			slash = i
+			out = append(out, c)
+		case class[c]&clToken == 0 || len(out) >= maxMediaType:
+			odd = true
+		default:
+			out = append(out, lowerOctet(c))
+		}
+	}
+	if odd || slash == 0 || out[len(out)-1] == '/' {
+		mt.Full = ""
+		if slash == 0 && !odd && len(out) > 0 {
+			mt.Full = string(out)
+		}
+		e.ID, e.Off = DiagMediaType, 0
+		return mt, e
+	}
+	mt.Full = intern(out)
+	return mt, e
+}
+
+const maxMediaType = 255 // RFC 6838 4.2: 127 octets each side
+
+// intern saves an allocation for the types that mission critical traffic is made of.
+func intern(b []byte) string {
+	if s, ok := commonTypes[string(b)]; ok {
+		return s
+	}
+	return string(b)
+}
+
+var commonTypes = func() map[string]string {
+	m := make(map[string]string)
+	for _, s := range []string{
+		"application/sdp", "multipart/mixed", "message/sip", "message/sipfrag", "text/plain", "application/pidf+xml",
+		"application/vnd.3gpp.mcptt-info+xml", "application/vnd.3gpp.mcvideo-info+xml", "application/vnd.3gpp.mcdata-info+xml",
+		"application/vnd.3gpp.mcptt-signed+xml", "application/poc-settings+xml", "application/mikey",
+		"application/resource-lists+xml", "application/vnd.3gpp.mcptt-affiliation-command+xml", "application/vnd.3gpp.mcptt-location-info+xml",
+	} {
+		m[s] = s
+	}
+	return m
+}()
+
+// Multipart tells whether the type is a multipart, RFC 2046 5.1.
+func (mt *MediaType) Multipart() bool {
+	return len(mt.Full) > len("multipart/") && mt.Full[:len("multipart/")] == "multipart/"
+}
+
+// ParamSeq gives the parameters; their spans are octets of Raw.
+func (mt *MediaType) ParamSeq() iter.Seq[Param] { return ParamsIn(mt.Raw, mt.Params) }
+
+// Param gives the value of a parameter with quotes, escapes and folds undone; ok is false when it is not there.
+func (mt *MediaType) Param(name string) (value string, ok bool) {
+	for p := range mt.ParamSeq() {
+		if equalFoldBytes(p.Name.In(mt.Raw), []byte(name)) {
+			v := Unfold(p.Value.In(mt.Raw))
+			if p.Quoted {
+				return Unquote(v), true
+			}
+			return string(v), true
+		}
+	}
+	return "", false
+}

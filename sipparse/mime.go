@@ -1,0 +1,351 @@
+package sipparse
+
+import (
+	"bytes"
+	"iter"
+	"strconv"
+)
+
+// Part is one node of the MIME tree of a body, RFC 2045, RFC 2046 and RFC 5621.
+type Part struct {
+	Path        string // "1"; parts of a multipart: "1.1", "1.2"
+	Parent      int    // index of the multipart it is in, -1 for the body itself
+	Container   bool   // a multipart that was split; its parts follow
+	Depth       int    // 0 for the body itself
+	Type        MediaType
+	ContentID   string // without angle brackets
+	Disposition string // the disposition type in lower case: "render", "session", ...
+	Encoding    string // Content-Transfer-Encoding in lower case, empty when there is none
+	Headers     []Header
+	// Raw is the part's content on the wire, without its header. With baseOff 0 or from Message.Parts it is a span of
+	// the buffer given; when Derived it is one of the decoded Data of an ancestor.
+	Raw     Span
+	Off     int  // of the content, as Raw.Off
+	Derived bool // a multipart above was transfer-decoded, so no span points into the buffer given
+	Data    []byte
+	Decoded bool // Data is the outcome of a transfer decoding; otherwise it aliases the buffer given
+	Diags   []Diag
+
+	src  []byte // what the spans of Headers point into, from octet base on
+	base int
+}
+
+// Bytes gives the octets of a span of the part's headers.
+func (p *Part) Bytes(s Span) []byte {
+	if int(s.Off) < p.base {
+		return nil
+	}
+	return Span{s.Off - uint32(p.base), s.Len}.In(p.src)
+}
+
+// Value gives the value of the part's first header field of a kind, nil when there is none. A body that is no multipart
+// has the header fields of its message, not its own, and gives none.
+func (p *Part) Value(id HeaderID) []byte {
+	for h := range p.All(id) {
+		return p.Bytes(h.Value)
+	}
+	return nil
+}
+
+// All gives the part's header fields of a kind.
+func (p *Part) All(id HeaderID) iter.Seq[*Header] {
+	return func(yield func(*Header) bool) {
+		for i := range p.Headers {
+			if p.Headers[i].ID == id && !yield(&p.Headers[i]) {
+				return
+			}
+		}
+	}
+}
+
+func (p *Part) diag(id DiagID, off, n int, detail string) {
+	p.Diags = append(p.Diags, Diag{ID: id, Off: uint32(off), Len: uint32(n), Detail: detail})
+}
+
+// Parts gives the MIME tree of the message's body, depth-first, multiparts included and marked. A body that is no
+// multipart is one part with Path "1"; without a body there is none. A message/sip part is one part.
+func (m *Message) Parts(l Limits) []Part {
+	if m.Body.Len == 0 {
+		return nil
+	}
+	sp := splitter{lim: l.withDefaults(), src: m.Raw}
+	root := Part{Path: "1", Parent: -1, Raw: m.Body, Off: int(m.Body.Off), Data: m.Body.In(m.Raw), src: m.Raw}
+	sp.root(&root, m.Value(HdrContentType), m.Value(HdrContentID), m.Value(HdrContentDisposition), m.Value(HdrContentTransferEncoding))
+	return sp.parts
+}
+
+// SplitParts is Parts for a body that is not in a Message. baseOff is added to every offset.
+func SplitParts(contentType []byte, body []byte, baseOff int, l Limits) []Part {
+	if len(body) == 0 || baseOff < 0 {
+		return nil
+	}
+	if len(body) > maxRaw-min(baseOff, maxRaw) {
+		body = body[:maxRaw-min(baseOff, maxRaw)]
+	}
+	sp := splitter{lim: l.withDefaults(), src: body, base: baseOff}
+	root := Part{Path: "1", Parent: -1, Raw: span(baseOff, baseOff+len(body)), Off: baseOff, Data: body, src: body, base: baseOff}
+	sp.root(&root, contentType, nil, nil, nil)
+	return sp.parts
+}
+
+type splitter struct {
+	lim     Limits
+	src     []byte
+	base    int
+	parts   []Part
+	decoded int // octets made by transfer decoding
+	ids     map[string]bool
+	full    bool
+}
+
+func (sp *splitter) root(p *Part, ct, cid, disp, cte []byte) {
+	if len(ct) == 0 {
+		p.diag(DiagMissingContentType, p.Off, 0, "")
+	}
+	sp.describe(p, ct, cid, disp, cte)
+	sp.add(p)
+}
+
+// describe fills in what the header fields say.
+func (sp *splitter) describe(p *Part, ct, cid, disp, cte []byte) {
+	if len(ct) > 0 {
+		mt, e := parseMediaType(ct)
+		p.Type = mt
+		if e.ID != DiagNone {
+			p.diag(e.ID, p.Off, 0, clip(ct))
+		}
+	}
+	if len(cid) > 0 {
+		id := cid
+		if len(id) >= 2 && id[0] == '<' && id[len(id)-1] == '>' {
+			id = id[1 : len(id)-1]
+		} else {
+			p.diag(DiagContentIDSyntax, p.Off, 0, clip(cid))
+		}
+		p.ContentID = string(id)
+		if sp.ids == nil {
+			sp.ids = make(map[string]bool)
+		}
+		if sp.ids[p.ContentID] {
+			p.diag(DiagDuplicateContentID, p.Off, 0, clip(id))
+		}
+		sp.ids[p.ContentID] = true
+	}
+	if i := bytes.IndexByte(disp, ';'); i >= 0 {
+		disp = disp[:i]
+	}
+	p.Disposition = lowerToken(disp)
+	p.Encoding = lowerToken(cte)
+}
+
+func lowerToken(b []byte) string {
+	f, t := trim(b, 0, len(b))
+	if f == t {
+		return ""
+	}
+	return string(bytes.ToLower(b[f:t]))
+}
+
+func clip(b []byte) string { return strconv.Quote(string(b[:min(len(b), 64)])) }
+
+// add decodes a part and takes it into the list, then splits it when it is a multipart.
+func (sp *splitter) add(p *Part) {
+	multi := p.Type.Multipart()
+	switch p.Encoding {
+	case "", "7bit", "8bit", "binary":
+	case "base64", "quoted-printable":
+		if multi {
+			p.diag(DiagTransferEncodingComposite, p.Off, 0, p.Encoding)
+		}
+		if sp.decoded+len(p.Data) > sp.lim.Decoded {
+			p.diag(DiagPartsLimit, p.Off, 0, "decoded octets")
+			break
+		}
+		bad := -1
+		if p.Encoding == "base64" {
+			p.Data, bad = decodeBase64(p.Data)
+			if bad >= 0 {
+				p.diag(DiagBase64, p.Off+bad, 1, "")
+			}
+		} else if p.Data, bad = decodeQP(p.Data); bad >= 0 {
+			p.diag(DiagQuotedPrintable, p.Off+bad, 1, "")
+		}
+		p.Decoded = true
+		sp.decoded += len(p.Data)
+	default:
+		p.diag(DiagTransferEncodingUnknown, p.Off, 0, clip([]byte(p.Encoding)))
+	}
+	index := len(sp.parts)
+	sp.parts = append(sp.parts, *p)
+	if multi {
+		sp.split(index)
+	}
+}
+
+// split finds the parts of the multipart at an index, RFC 2046 5.1.1.
+func (sp *splitter) split(index int) {
+	p := sp.parts[index] // a copy: the list grows
+	body, base, derived := p.Data, p.Off, p.Derived
+	src, srcBase := p.src, p.base
+	if p.Decoded {
+		base, derived, src, srcBase = 0, true, p.Data, 0
+	}
+	if p.Depth >= sp.lim.Depth {
+		p.diag(DiagDepthLimit, base, 0, strconv.Itoa(sp.lim.Depth))
+		sp.parts[index] = p
+		return
+	}
+	boundary, ok := p.Type.Param("boundary")
+	if !ok || boundary == "" {
+		p.diag(DiagBoundaryMissing, base, 0, "")
+		if boundary = guessBoundary(body); boundary == "" {
+			sp.parts[index] = p
+			return
+		}
+		p.diag(DiagBoundaryGuessed, base, 0, clip([]byte(boundary)))
+	} else if !goodBoundary(boundary) {
+		p.diag(DiagBoundaryBad, base, 0, clip([]byte(boundary)))
+	}
+	delim := []byte("--" + boundary)
+	first, next, closing, found := findDelimiter(body, 0, delim)
+	if !found {
+		p.diag(DiagBoundaryNeverSeen, base, 0, clip([]byte(boundary)))
+		sp.parts[index] = p
+		return
+	}
+	p.Container = true
+	if f, t := trim(body, 0, first); f < t {
+		p.diag(DiagPreamble, base+f, t-f, "")
+	}
+	if closing {
+		p.diag(DiagPartEmpty, base+first, 0, "")
+	}
+	bareLF := false
+	n := 0
+	for !closing {
+		if next > 0 && body[next-1] == '\n' && (next < 2 || body[next-2] != '\r') && !bareLF {
+			bareLF = true
+			p.diag(DiagBoundaryBareLF, base+next-1, 1, "")
+		}
+		start := next
+		if sp.full || len(sp.parts) >= sp.lim.Parts {
+			if !sp.full {
+				sp.full = true
+				p.diag(DiagPartsLimit, base+start, 0, strconv.Itoa(sp.lim.Parts))
+			}
+			sp.parts[index] = p
+			return
+		}
+		end, after, last, found := findDelimiter(body, start, delim)
+		if !found {
+			end, after, last = len(body), len(body), true
+			p.diag(DiagBoundaryNotClosed, base+len(body), 0, "")
+		}
+		n++
+		child := Part{Path: p.Path + "." + strconv.Itoa(n), Parent: index, Depth: p.Depth + 1, Derived: derived, src: src, base: srcBase}
+		sp.parts[index] = p
+		sp.part(&child, body, base, start, end)
+		next, closing = after, last
+	}
+	if f, t := trim(body, next, len(body)); f < t {
+		p.diag(DiagEpilogue, base+f, t-f, "")
+	}
+	sp.parts[index] = p
+}
+
+// part reads the header of body[start:end] and adds the part. base is the offset of body[0].
+func (sp *splitter) part(p *Part, body []byte, base, start, end int) {
+	m := Message{Raw: body[:end], maxDiags: sp.lim.Diags, part: true}
+	pos, ended := m.parseHeaders(start, sp.lim.Headers)
+	if !ended && end > start {
+		m.diag(DiagPartNoEmptyLine, HdrOther, start, 0, "")
+	}
+	p.Raw, p.Off, p.Data = span(base+pos, base+end), base+pos, body[pos:end:end]
+	value := func(id HeaderID) []byte { return m.Value(id) }
+	p.Headers = m.Headers
+	p.Diags = m.Diags
+	for i := range p.Diags {
+		p.Diags[i].Off += uint32(base)
+	}
+	sp.describe(p, value(HdrContentType), value(HdrContentID), value(HdrContentDisposition), value(HdrContentTransferEncoding))
+	for i := range p.Headers {
+		p.Headers[i].Name.Off += uint32(base)
+		p.Headers[i].Value.Off += uint32(base)
+	}
+	if p.Type.Full == "" && len(p.Type.Raw) == 0 {
+		p.Type.Full = "text/plain" // RFC 2045 5.2
+	}
+	sp.add(p)
+}
+
+// findDelimiter looks for the next delimiter line at or after from: its content ends at end, what follows the line
+// begins at next, closing is the closing delimiter.
+func findDelimiter(b []byte, from int, delim []byte) (end, next int, closing, found bool) {
+	for from <= len(b) {
+		i := bytes.Index(b[from:], delim)
+		if i < 0 {
+			return 0, 0, false, false
+		}
+		i += from
+		from = i + 1
+		if i > 0 && b[i-1] != '\n' {
+			continue
+		}
+		j := i + len(delim)
+		closing = false
+		if j+1 < len(b) && b[j] == '-' && b[j+1] == '-' {
+			closing = true
+			j += 2
+		}
+		for j < len(b) && (b[j] == ' ' || b[j] == '\t') {
+			j++
+		}
+		switch {
+		case j == len(b):
+		case b[j] == '\n':
+			j++
+		case b[j] == '\r' && j+1 < len(b) && b[j+1] == '\n':
+			j += 2
+		case b[j] == '\r' && j+1 == len(b):
+			j++
+		default:
+			if !closing {
+				continue
+			}
+		}
+		// The line end before the delimiter belongs to it.
+		end = i
+		if end > 0 {
+			if end--; end > 0 && b[end-1] == '\r' {
+				end--
+			}
+		}
+		return end, j, closing, true
+	}
+	return 0, 0, false, false
+}
+
+func goodBoundary(s string) bool {
+	if len(s) > 70 || s[len(s)-1] == ' ' {
+		return false
+	}
+	for i := range len(s) {
+		c := s[i]
+		if !is(c, clAlpha|clDigit) && bytes.IndexByte([]byte("'()+_,-./:=? "), c) < 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// guessBoundary takes the first line for a delimiter when it looks like one.
+func guessBoundary(b []byte) string {
+	f := skipWS(b, 0)
+	line, _ := firstLine(b[f:])
+	_, t := trim(line, 0, len(line))
+	line = line[:t]
+	if len(line) < 3 || len(line) > 72 || line[0] != '-' || line[1] != '-' || !goodBoundary(string(line[2:])) {
+		return ""
+	}
+	return string(line[2:])
+}
