@@ -1,0 +1,248 @@
+package decode
+
+import (
+	"context"
+	"errors"
+	"io"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/mcxdump/mcxdump/decode/capture"
+	"github.com/mcxdump/mcxdump/decode/flow"
+	"github.com/mcxdump/mcxdump/decode/record"
+)
+
+// A Sink takes what a run produces. Encode is pure and is called by several workers at once; Write is called in input
+// order by one goroutine with what Encode appended for one batch of records.
+type Sink interface {
+	// Encode appends the printed form of a record, or nothing when a filter hides it. The record is valid during the
+	// call only: its memory serves the next message.
+	Encode(dst []byte, r *record.Record) []byte
+	Write(b []byte) error
+}
+
+// A batch is what travels through the pipeline: units enough to make the hand-over cheap, few enough to keep the
+// first line of a small capture fast and the memory in flight small.
+type batch struct {
+	items []item
+	size  int
+	out   []byte
+	stats workStats
+	done  chan struct{}
+}
+
+// item is a message or a finding about a stream, in capture order.
+type item struct {
+	unit    flow.Unit
+	finding record.Finding
+	ctx     flow.Context
+	number  uint64 // 0 for a finding
+}
+
+const (
+	batchItems  = 64
+	batchOctets = 256 << 10
+	// flushAfter is how long a message may wait for company when the input is slower than the decoder.
+	flushAfter = 20 * time.Millisecond
+)
+
+// Run decodes everything a source yields. It returns the summary together with the first error that cost output or
+// input: a failing sink, a cancelled context, or a capture that could not be read to its end (everything before that
+// point has then been decoded and written).
+func Run(ctx context.Context, src capture.Source, opt Options, sink Sink) (*Summary, error) {
+	opt.Limits = opt.Limits.withDefaults()
+	if opt.Workers <= 0 {
+		opt.Workers = runtime.GOMAXPROCS(0)
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+
+	p := &pipeline{opt: &opt, sink: sink, ctx: ctx, cancel: cancel}
+	p.work = make(chan *batch, opt.Workers)
+	p.order = make(chan *batch, 2*opt.Workers+2)
+
+	var workers sync.WaitGroup
+	for range opt.Workers {
+		workers.Go(p.worker)
+	}
+	written := make(chan struct{})
+	go func() { defer close(written); p.write() }()
+
+	readErr := p.read(src)
+	close(p.work)
+	close(p.order)
+	workers.Wait()
+	<-written
+
+	p.sum.add(p.flow, src.Stats())
+	if p.writeErr != nil {
+		return &p.sum, p.writeErr
+	}
+	if err := context.Cause(ctx); err != nil && readErr == nil {
+		readErr = err
+	}
+	return &p.sum, readErr
+}
+
+type pipeline struct {
+	opt    *Options
+	sink   Sink
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+
+	work  chan *batch // to any worker
+	order chan *batch // to the writer, in input order
+
+	mu     sync.Mutex // guards cur, which the flush timer shares with the reader
+	cur    *batch
+	pool   sync.Pool
+	number uint64
+
+	flow     flow.Stats
+	sum      Summary // the writer's until it has ended
+	writeErr error
+}
+
+// errStop ends the reading loop after -c frames without being an error.
+var errStop = errors.New("stop")
+
+func (p *pipeline) read(src capture.Source) error {
+	dec := flow.New(p.opt.Flow, p)
+	stop := make(chan struct{})
+	var ticking sync.WaitGroup
+	ticking.Go(func() { p.tick(stop) })
+	err := p.frames(src, dec)
+	dec.Flush()
+	close(stop)
+	ticking.Wait()
+	p.mu.Lock()
+	p.flush()
+	p.mu.Unlock()
+	p.flow = dec.Stats()
+	if err == io.EOF || err == errStop {
+		return nil
+	}
+	return err
+}
+
+func (p *pipeline) frames(src capture.Source, dec *flow.Decoder) error {
+	var f capture.Frame
+	var ff flow.Frame
+	for n := uint64(0); ; n++ {
+		if p.opt.MaxFrames > 0 && n >= p.opt.MaxFrames {
+			return errStop
+		}
+		if n&0xff == 0 && p.ctx.Err() != nil {
+			return context.Cause(p.ctx)
+		}
+		if err := src.Next(&f); err != nil {
+			return err
+		}
+		ff.Number, ff.Time, ff.Data, ff.Orig, ff.Link = f.Number, f.Time, f.Data, f.Orig, f.Link
+		ff.File, ff.FileIndex, ff.Interface = f.File, f.FileIndex, f.Interface
+		dec.Frame(&ff)
+	}
+}
+
+// tick hands over a batch that has been waiting, so that a growing pipe prints its messages as they come.
+func (p *pipeline) tick(stop chan struct{}) {
+	t := time.NewTicker(flushAfter)
+	defer t.Stop()
+	var last *batch
+	for {
+		select {
+		case <-stop:
+			return
+		case <-t.C:
+			p.mu.Lock()
+			if p.cur != nil && p.cur == last {
+				p.flush()
+			}
+			last = p.cur
+			p.mu.Unlock()
+		}
+	}
+}
+
+// Unit takes one framed message from the flow decoder.
+func (p *pipeline) Unit(u *flow.Unit) {
+	p.mu.Lock()
+	p.number++
+	p.append(item{unit: *u, number: p.number}, len(u.Data))
+	p.mu.Unlock()
+}
+
+// Finding takes a finding about a stream from the flow decoder.
+func (p *pipeline) Finding(f record.Finding, c flow.Context) {
+	p.mu.Lock()
+	p.append(item{finding: f, ctx: c}, 256)
+	p.mu.Unlock()
+}
+
+func (p *pipeline) append(it item, size int) {
+	if p.cur == nil {
+		b, _ := p.pool.Get().(*batch)
+		if b == nil {
+			b = &batch{items: make([]item, 0, batchItems)}
+		}
+		b.done = make(chan struct{})
+		p.cur = b
+	}
+	p.cur.items = append(p.cur.items, it)
+	p.cur.size += size
+	if len(p.cur.items) >= batchItems || p.cur.size >= batchOctets {
+		p.flush()
+	}
+}
+
+// flush hands the current batch on. It holds the lock while it waits for a free worker, which is the back-pressure
+// that keeps memory bounded.
+func (p *pipeline) flush() {
+	b := p.cur
+	if b == nil {
+		return
+	}
+	p.cur = nil
+	p.order <- b
+	p.work <- b
+}
+
+func (p *pipeline) worker() {
+	w := newWorker(p.opt)
+	for b := range p.work {
+		if p.ctx.Err() == nil {
+			for i := range b.items {
+				it := &b.items[i]
+				var r *record.Record
+				if it.number != 0 {
+					r = w.message(&it.unit, it.number)
+				} else {
+					r = w.finding(&it.finding, &it.ctx)
+				}
+				b.stats.count(r, w)
+				b.out = p.sink.Encode(b.out, r)
+			}
+		}
+		close(b.done)
+	}
+}
+
+func (p *pipeline) write() {
+	for b := range p.order {
+		<-b.done
+		if p.writeErr == nil && len(b.out) > 0 && p.ctx.Err() == nil {
+			if err := p.sink.Write(b.out); err != nil {
+				p.writeErr = err
+				p.cancel(err)
+			}
+		}
+		p.sum.work.merge(&b.stats)
+		clear(b.items)
+		if cap(b.out) > 4<<20 {
+			b.out = nil
+		}
+		b.items, b.out, b.size, b.stats = b.items[:0], b.out[:0], 0, workStats{}
+		p.pool.Put(b)
+	}
+}
