@@ -58,11 +58,10 @@ func (r *Reader) cut(off int64, field, msg string) *Error {
 	switch {
 	case r.rerr == nil || r.rerr == io.EOF:
 		e.Msg = fmt.Sprintf("%s; the file ends at octet %d", msg, end)
-	case errors.Is(r.rerr, io.ErrUnexpectedEOF):
+	case r.rerr == io.ErrUnexpectedEOF:
 		e.Msg = fmt.Sprintf("%s; the data ends early, at octet %d", msg, end)
-		e.Err = r.rerr
 	default:
-		e.Msg = fmt.Sprintf("%s; reading failed at octet %d: %v", msg, end, r.rerr)
+		e.Msg = fmt.Sprintf("%s; reading stopped at octet %d: %v", msg, end, r.rerr)
 		e.Err = r.rerr
 	}
 	return e
