@@ -131,6 +131,7 @@ type parser struct {
 	open     []openElement
 	cur      *etree.Element
 	root     bool // root element seen
+	ran      bool // ran out of input
 	elements int
 	nodes    int
 	attrs    int
@@ -174,7 +175,7 @@ func (p *parser) run(b []byte, into *etree.Element) error {
 	}
 	p.s = s
 	err := p.document()
-	if cut != nil && (err == nil || err.Off >= cut.Off) {
+	if cut != nil && (err == nil || p.ran || err.Off >= cut.Off) {
 		err = cut
 	}
 	if err == nil {
@@ -215,6 +216,13 @@ func (p *parser) syntax(off int, field, spec, what string) *Error {
 	return &Error{off, field, spec, what, ErrSyntax}
 }
 
+// early is syntax for running out of input; when the input was cut off at an
+// octet that is no character, or at the limit, that is the defect to report.
+func (p *parser) early(off int, field, spec, what string) *Error {
+	p.ran = true
+	return p.syntax(off, field, spec, what)
+}
+
 func (p *parser) limit(off int, field string, n int) *Error {
 	return &Error{off, field, "", fmt.Sprintf("more than %d", n), ErrLimit}
 }
@@ -233,7 +241,7 @@ func (p *parser) document() *Error {
 		if p.s[p.i] != '<' {
 			err = p.text()
 		} else if p.i+1 == len(p.s) {
-			err = p.syntax(p.i, "markup", "XML 1.0 2.4", "document ends early")
+			err = p.early(p.i, "markup", "XML 1.0 2.4", "document ends early")
 		} else {
 			switch p.s[p.i+1] {
 			case '/':
@@ -252,9 +260,9 @@ func (p *parser) document() *Error {
 	}
 	switch {
 	case len(p.open) > 0:
-		return p.syntax(p.i, "element", "XML 1.0 2.1", "document ends inside an element")
+		return p.early(p.i, "element", "XML 1.0 2.1", "document ends inside an element")
 	case !p.fragment && !p.root:
-		return p.syntax(p.i, "document", "XML 1.0 2.1", "no root element")
+		return p.early(p.i, "document", "XML 1.0 2.1", "no root element")
 	}
 	return nil
 }
@@ -274,7 +282,7 @@ func (p *parser) declaration() *Error {
 	start := p.i
 	end := strings.Index(p.s[p.i:], "?>")
 	if end < 0 {
-		return p.syntax(start, field, spec, "not terminated")
+		return p.early(start, field, spec, "not terminated")
 	}
 	body, at := p.s[start+5:start+end], start+5
 	next := start + end + 2
@@ -473,7 +481,7 @@ func (p *parser) bang() *Error {
 		const field, spec = "comment", "XML 1.0 2.5"
 		n := strings.Index(rest[4:], "--")
 		if n < 0 {
-			return p.syntax(start, field, spec, "not terminated")
+			return p.early(start, field, spec, "not terminated")
 		}
 		if !strings.HasPrefix(rest[4+n+2:], ">") {
 			return p.syntax(start+4+n, field, spec, "-- inside a comment")
@@ -490,7 +498,7 @@ func (p *parser) bang() *Error {
 		}
 		n := strings.Index(rest[9:], "]]>")
 		if n < 0 {
-			return p.syntax(start, field, spec, "not terminated")
+			return p.early(start, field, spec, "not terminated")
 		}
 		if err := p.countNode(start); err != nil {
 			return err
@@ -529,7 +537,7 @@ func (p *parser) instruction() *Error {
 	rest := p.s[start+2+len(name):]
 	n := strings.Index(rest, "?>")
 	if n < 0 {
-		return p.syntax(start, field, spec, "not terminated")
+		return p.early(start, field, spec, "not terminated")
 	}
 	data := rest[:n]
 	if data != "" && !isSpace(data[0]) {
@@ -558,7 +566,7 @@ func (p *parser) endTag() *Error {
 		i++
 	}
 	if i == len(p.s) {
-		return p.syntax(start, field, spec, "document ends early")
+		return p.early(i, field, spec, "document ends early")
 	}
 	if p.s[i] != '>' {
 		return p.syntax(start, field, spec, "name differs from the start tag")
@@ -644,14 +652,17 @@ func (p *parser) startTag() *Error {
 			j++
 		}
 		if j == len(p.s) {
-			return p.syntax(start, field, spec, "document ends early")
+			return p.early(j, field, spec, "document ends early")
 		}
 		if p.s[j] == '>' {
 			i = j + 1
 			break
 		}
 		if p.s[j] == '/' {
-			if j+1 == len(p.s) || p.s[j+1] != '>' {
+			if j+1 == len(p.s) {
+				return p.early(j+1, field, spec, "document ends early")
+			}
+			if p.s[j+1] != '>' {
 				return p.syntax(j, field, spec, "/ without >")
 			}
 			i, empty = j+2, true
@@ -746,7 +757,7 @@ func (p *parser) attribute(i int) (int, *Error) {
 	}
 	n := strings.IndexByte(p.s[j+1:], p.s[j])
 	if n < 0 {
-		return 0, p.syntax(j, field, spec, "value not terminated")
+		return 0, p.early(j, field, spec, "value not terminated")
 	}
 	a.span = Span{j + 1, j + 1 + n}
 	raw := p.s[a.span.Start:a.span.End]
