@@ -23,37 +23,50 @@ func ParseMediaType(b []byte) (MediaType, error) {
 
 func parseMediaType(b []byte) (mt MediaType, e fault) {
 	mt.Raw = b
-	end := len(b)
+	var buf [maxMediaType]byte
+	name, end, e := scanMediaType(b, buf[:0])
+	if end < len(b) {
+		mt.Params = span(end+1, len(b))
+	}
+	if e.ID != DiagMediaType {
+		mt.Full = intern(name)
+	} else if bytes.IndexByte(name, '/') < 0 {
+		mt.Full = string(name)
+	}
+	return mt, e
+}
+
+// scanMediaType appends the type in lower case to out and gives the offset of the first ";". What was appended is
+// right when e is not DiagMediaType; otherwise it holds the octets that a type may have.
+func scanMediaType(b, out []byte) (name []byte, end int, e fault) {
+	end = len(b)
 	if i := bytes.IndexByte(b, ';'); i >= 0 {
 		end = i
-		mt.Params = span(i+1, len(b))
-		checkParams(b, i+1, len(b), &e)
 	}
-	var buf [2 * maxMediaType]byte
-	out := buf[:0]
-	slash, odd := 0, false
+	slash, word := false, true // word: no white space since the last octet of a word
 	for i, c := range b[:end] {
 		switch {
 		case class[c]&clWS != 0:
-		case c == '/' && slash == 0 && len(out) > 0:
-			slash = i
+			word = false
+			continue
+		case c == '/' && !slash && len(out) > 0:
+			slash, word = true, true
 			out = append(out, c)
-		case class[c]&clToken == 0 || len(out) >= maxMediaType:
-			odd = true
-		default:
-			out = append(out, lowerOctet(c))
+			continue
+		case class[c]&clToken == 0 || len(out) >= maxMediaType || !word && len(out) > 0 && out[len(out)-1] != '/':
+			e.set(DiagMediaType, i)
+			continue
 		}
+		word = true
+		out = append(out, lowerOctet(c))
 	}
-	if odd || slash == 0 || out[len(out)-1] == '/' {
-		mt.Full = ""
-		if slash == 0 && !odd && len(out) > 0 {
-			mt.Full = string(out)
-		}
-		e.ID, e.Off = DiagMediaType, 0
-		return mt, e
+	if !slash || out[len(out)-1] == '/' {
+		e.set(DiagMediaType, end)
 	}
-	mt.Full = intern(out)
-	return mt, e
+	if end < len(b) {
+		checkParams(b, end+1, len(b), &e)
+	}
+	return out, end, e
 }
 
 const maxMediaType = 255 // RFC 6838 4.2: 127 octets each side

@@ -56,16 +56,16 @@ type Message struct {
 	// ContentLength is the value of the header field, -1 when there is none or none that can be used.
 	ContentLength int64
 
-	first     [hdrCount]uint16 // index+1 of the first of each known header field
-	maxDiags  int
-	dropped   bool
-	bareLF    bool
-	nonASCII  bool
-	datagram  bool
-	clCount   int
-	clBad     bool
-	clOther   bool
-	part      bool // the header of a MIME part: no checks of SIP header fields
+	first    [hdrCount]uint32 // index+1 of the first of each known header field
+	maxDiags int
+	dropped  bool
+	bareLF   bool
+	nonASCII bool
+	datagram bool
+	clCount  int
+	clBad    bool
+	clOther  bool
+	part     bool // the header of a MIME part: no checks of SIP header fields
 }
 
 // Options are the options of Parse. The zero value is for a message of a stream.
@@ -297,7 +297,14 @@ func (m *Message) parseHeaders(pos, limit int) (int, bool) {
 			}
 			continue
 		}
-		m.header(start, end, folded)
+		h, bad := splitHeader(raw, start, end, folded)
+		if bad != DiagNone {
+			if m.part {
+				return start, false // content that no empty line separates from the header
+			}
+			m.diag(bad, h.ID, start, end-start, "")
+		}
+		m.header(h, start, end)
 	}
 	return len(raw), false
 }
@@ -345,24 +352,20 @@ func splitHeader(raw []byte, start, end int, folded bool) (h Header, id DiagID) 
 	return h, id
 }
 
-func (m *Message) header(start, end int, folded bool) {
-	h, bad := splitHeader(m.Raw, start, end, folded)
-	if bad != DiagNone {
-		m.diag(bad, h.ID, start, end-start, "")
-	}
+// header takes a header field, Raw[start:end], into the table.
+func (m *Message) header(h Header, start, end int) {
 	m.Headers = append(m.Headers, h)
-	if h.ID == HdrOther || m.part {
-		if m.first[h.ID] == 0 {
-			m.first[h.ID] = uint16(min(len(m.Headers), math.MaxUint16))
-		}
+	if h.ID == HdrOther {
 		return
 	}
-	if n := len(m.Headers); m.first[h.ID] == 0 {
-		m.first[h.ID] = uint16(min(n, math.MaxUint16))
+	if m.first[h.ID] == 0 {
+		m.first[h.ID] = uint32(len(m.Headers))
 	} else if headerTable[h.ID].flags&hSingle != 0 && h.ID != HdrContentLength {
 		m.diag(DiagDuplicateHeader, h.ID, start, end-start, "")
 	}
-	m.checkHeader(&h)
+	if !m.part {
+		m.checkHeader(&h)
+	}
 }
 
 // body sets Body and Extra, RFC 3261 18.3.

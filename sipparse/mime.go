@@ -257,8 +257,8 @@ func (sp *splitter) split(index int) {
 func (sp *splitter) part(p *Part, body []byte, base, start, end int) {
 	m := Message{Raw: body[:end], maxDiags: sp.lim.Diags, part: true}
 	pos, ended := m.parseHeaders(start, sp.lim.Headers)
-	if !ended && end > start {
-		m.diag(DiagPartNoEmptyLine, HdrOther, start, 0, "")
+	if !ended && pos < end {
+		m.diag(DiagPartNoEmptyLine, HdrOther, pos, 0, "")
 	}
 	p.Raw, p.Off, p.Data = span(base+pos, base+end), base+pos, body[pos:end:end]
 	value := func(id HeaderID) []byte { return m.Value(id) }
@@ -281,6 +281,7 @@ func (sp *splitter) part(p *Part, body []byte, base, start, end int) {
 // findDelimiter looks for the next delimiter line at or after from: its content ends at end, what follows the line
 // begins at next, closing is the closing delimiter.
 func findDelimiter(b []byte, from int, delim []byte) (end, next int, closing, found bool) {
+	start := from
 	for from <= len(b) {
 		i := bytes.Index(b[from:], delim)
 		if i < 0 {
@@ -320,7 +321,7 @@ func findDelimiter(b []byte, from int, delim []byte) (end, next int, closing, fo
 				end--
 			}
 		}
-		return end, j, closing, true
+		return max(end, start), j, closing, true
 	}
 	return 0, 0, false, false
 }

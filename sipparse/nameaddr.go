@@ -155,7 +155,8 @@ func (na *NameAddr) ParamSeq() iter.Seq[Param] { return ParamsIn(na.Raw, na.Para
 
 // Param gives the value of a header parameter without quotes; ok is false when it is not there.
 func (na *NameAddr) Param(name string) (value []byte, ok bool) {
-	return paramIn(na.Raw, na.Params, name)
+	p, ok := paramIn(na.Raw, na.Params, name, ';')
+	return p.Value.In(na.Raw), ok
 }
 
 // Tag is the tag parameter of From and To, RFC 3261 19.3.
@@ -168,47 +169,82 @@ func (na *NameAddr) Tag() string {
 // comments do not split. Elements have no white space at their ends; empty ones are given too.
 func SplitList(b []byte) iter.Seq[Span] {
 	return func(yield func(Span) bool) {
-		for pos := 0; pos <= len(b); {
-			end := elementEnd(b, pos)
-			f, t := trim(b, pos, end)
-			if !yield(span(f, t)) {
+		l := listScanner{b: b}
+		for l.more() {
+			if !yield(l.next()) {
 				return
 			}
-			pos = end + 1
 		}
 	}
 }
 
-// elementEnd gives the offset of the comma that ends the element at pos, or len(b). A quote or bracket that is never
-// closed does not swallow the rest: it is passed over.
-func elementEnd(b []byte, pos int) int {
-	for i := pos; i < len(b); i++ {
+// listScanner goes over the elements of a list one by one. A quote, bracket or comment that is never closed does not
+// swallow the rest: it is an octet like others. That it is never closed holds for each of its kind that follows, which
+// keeps the work linear.
+type listScanner struct {
+	b                         []byte
+	pos                       int
+	noQuote, noAngle, noParen bool
+}
+
+func (l *listScanner) more() bool { return l.pos <= len(l.b) }
+
+func (l *listScanner) next() Span {
+	b := l.b
+	i := l.pos
+scan:
+	for ; i < len(b); i++ {
 		switch b[i] {
 		case ',':
-			return i
+			break scan
 		case '"':
-			if end, ok := quotedEnd(b, i); ok {
-				i = end - 1
-			} else {
-				return unclosedEnd(b, i)
+			if !l.noQuote {
+				if end, ok := quotedEnd(b, i); ok {
+					i = end - 1
+				} else {
+					l.noQuote = true
+				}
 			}
 		case '<':
-			j := bytes.IndexByte(b[i:], '>')
-			if j < 0 {
-				return unclosedEnd(b, i)
+			if !l.noAngle {
+				if j := bytes.IndexByte(b[i:], '>'); j >= 0 {
+					i += j
+				} else {
+					l.noAngle = true
+				}
 			}
-			i += j
+		case '(':
+			// "(" is a comment only after white space; inside a URI it is an octet like others.
+			if !l.noParen && (i == 0 || class[b[i-1]]&clWS != 0) {
+				if end, ok := commentEnd(b, i); ok {
+					i = end - 1
+				} else {
+					l.noParen = true
+				}
+			}
 		}
 	}
-	return len(b)
+	f, t := trim(b, l.pos, i)
+	l.pos = i + 1
+	return span(f, t)
 }
 
-// unclosedEnd is the element's end after something at i that is never closed: the next comma, whatever it is in.
-func unclosedEnd(b []byte, i int) int {
-	if j := bytes.IndexByte(b[i:], ','); j >= 0 {
-		return i + j
+// commentEnd gives the offset after the closing parenthesis of the comment at i; comments nest.
+func commentEnd(b []byte, i int) (int, bool) {
+	depth := 0
+	for ; i < len(b); i++ {
+		switch b[i] {
+		case '(':
+			depth++
+		case ')':
+			if depth--; depth == 0 {
+				return i + 1, true
+			}
+		case '\\':
+			i++
+		}
 	}
-	return len(b)
+	return len(b), false
 }
 
 // quotedEnd gives the offset after the closing quote of the quoted string at i.

@@ -30,7 +30,7 @@ var class = func() (t [256]uint8) {
 	add(" \t\r\n", clWS)
 	add("+-.", clScheme)
 	add("-_.!~*'();/?:@&=+$,%[]#", clURI)
-	add("-._:[]%", clHost)
+	add("-._:[]", clHost)
 	return t
 }()
 
