@@ -108,7 +108,7 @@ func (p *parser) readDH() *DH {
 	if p.err == nil && d.Reserved != 0 {
 		p.deviate(DevReserved, p.off-1, p.off, "dh.kv", "RFC 3830 6.4", fmt.Sprintf("reserved bits are %x", d.Reserved))
 	}
-	d.KV = p.readKV(KVType(v&0xf), &dhKV)
+	d.KV = p.readKV(KVType(v&0xf), p.off-1, &dhKV)
 	return d
 }
 

@@ -127,7 +127,7 @@ func (p *parser) readGenExt() *GenExt {
 	start := p.off
 	x.Next = PayloadType(p.u8("genext.next"))
 	x.ExtType = ExtType(p.u8("genext.type"))
-	outer, ok := p.open("genext.data", int(p.u16("genext.length")))
+	outer, ok := p.open("genext.length")
 	if !ok {
 		return x
 	}
@@ -202,7 +202,7 @@ func (p *parser) readKeyParametersExt(x *GenExt, start int) {
 	}
 	x.Protected = q
 	if p.hdr != nil && q.DPPKID != id {
-		p.deviate(DevDPPKID, q.End-q.idBack, q.End-q.idBack+4, "protected.dppk_id", "TS 33.180 E.6.1",
+		p.deviate(DevDPPKID, q.idOff, q.idOff+4, "protected.dppk_id", "TS 33.180 E.6.1",
 			fmt.Sprintf("DPPK-ID %08x differs from CSB ID %08x", q.DPPKID, id))
 	}
 	if q.HasSigAlg {

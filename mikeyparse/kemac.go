@@ -148,7 +148,7 @@ var (
 	dhKV      = kvNames{"dh.kv", "dh.kv.spi_length", "dh.kv.spi", "dh.kv.from_length", "dh.kv.from", "dh.kv.to_length", "dh.kv.to"}
 )
 
-func (p *parser) readKV(t KVType, names *kvNames) (kv KV) {
+func (p *parser) readKV(t KVType, at int, names *kvNames) (kv KV) {
 	kv.Type = t
 	switch t {
 	case KVNull:
@@ -158,7 +158,7 @@ func (p *parser) readKV(t KVType, names *kvNames) (kv KV) {
 		kv.ValidFrom = p.lv8(names.fromLen, names.from)
 		kv.ValidTo = p.lv8(names.toLen, names.to)
 	default:
-		p.unknown(names.kind, 0, t)
+		p.unknown(names.kind, p.off-at, t)
 	}
 	return kv
 }
@@ -198,6 +198,7 @@ func (p *parser) readKeyData() *KeyData {
 	p.spec = "RFC 3830 6.13"
 	k := new(KeyData)
 	k.Next = PayloadType(p.u8("keydata.next"))
+	at := p.off
 	v := p.u8("keydata.type_kv")
 	k.KeyDataType = KeyDataType(v >> 4)
 	k.Key = p.lv16("keydata.length", "keydata.key")
@@ -205,7 +206,7 @@ func (p *parser) readKeyData() *KeyData {
 		k.Salt = p.lv16("keydata.salt_length", "keydata.salt")
 	}
 	p.spec = "RFC 3830 6.14"
-	k.KV = p.readKV(KVType(v&0xf), &keyDataKV)
+	k.KV = p.readKV(KVType(v&0xf), at, &keyDataKV)
 	return k
 }
 

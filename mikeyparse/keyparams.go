@@ -26,7 +26,7 @@ type KeyParameters struct {
 	HasText    bool   // some old products end before the text
 	Text       []byte
 	HasGroups  bool
-	GroupCount uint8 // as read; AppendBinary writes the number of groups when there are any
+	GroupCount uint8 // as read; AppendBinary writes the number of groups when that is greater
 	NoCount    bool  // the list has length 0 and not even a count
 	Groups     []GroupID
 	GroupTail  []byte // octets within the list that form no entry
@@ -101,7 +101,7 @@ func (p *parser) readKeyParameters(k *KeyParameters) *KeyParameters {
 	k.HasText, k.Text = true, text
 	// Old products count key types from 1, so that a GMK looks like a PCK:
 	// a group list is recognised by its form too.
-	if p.left() >= 2 && (k.KeyType.ForGroup() || fits(p.b[p.off:p.end], 0)) {
+	if p.left() >= 2 && (k.KeyType.ForGroup() || p.left() > 2 && fits(p.b[p.off:p.end], 0)) {
 		p.readGroups(k)
 	}
 	if p.err == nil && p.left() > 0 {
@@ -111,7 +111,7 @@ func (p *parser) readKeyParameters(k *KeyParameters) *KeyParameters {
 }
 
 func (p *parser) readGroups(k *KeyParameters) {
-	outer, ok := p.open("keyparams.groups", int(p.u16("keyparams.groups_length")))
+	outer, ok := p.open("keyparams.groups_length")
 	if !ok {
 		return
 	}
@@ -165,10 +165,7 @@ func (k *KeyParameters) AppendBinary(b []byte) ([]byte, error) {
 		b = append(b, 0, 0)
 		at := len(b)
 		if !k.NoCount {
-			n := int(k.GroupCount)
-			if len(k.GroupTail) == 0 {
-				n = len(k.Groups)
-			}
+			n := max(int(k.GroupCount), len(k.Groups))
 			if n > 255 {
 				return b, fmt.Errorf("%d groups: %w", n, errTooLong)
 			}

@@ -65,7 +65,7 @@ func Names(b []byte) (n NameSet, ok bool) {
 	var kmsFirst, kmsLast, kmsi, kmsr Span
 	for count := 0; next != TypeLast && r.err == nil; count++ {
 		if count == (Limits{}).withDefaults().Payloads {
-			ok = false
+			r.fail("next", ErrLimit)
 			break
 		}
 		if next == TypeSIGN {

@@ -128,8 +128,8 @@ func (l Limits) Parse(b []byte, see Tracer) (*Message, error) {
 	rm := new(room)
 	m := &rm.m
 	if len(b) > l.Message {
-		m.Rest = b
-		return m, &Error{Off: l.Message, Field: "message", Spec: "RFC 3830 6",
+		m.Header.partial, m.Rest = true, b
+		return m, &Error{Off: l.Message, Field: "undecoded", Spec: "RFC 3830 6",
 			Err: fmt.Errorf("%w: %d octets, at most %d", ErrLimit, len(b), l.Message)}
 	}
 	p := parser{reader: reader{b: b, end: len(b), see: see}, lim: l, room: rm, hdr: &m.Header}
@@ -169,7 +169,7 @@ func (p *parser) chain(m *Message) {
 		m.RestOff = p.off
 		if len(m.Payloads) >= p.lim.Payloads {
 			p.spec = "RFC 3830 6"
-			p.fail("payloads", fmt.Errorf("%w: more than %d payloads", ErrLimit, p.lim.Payloads))
+			p.fail("undecoded", fmt.Errorf("%w: more than %d payloads", ErrLimit, p.lim.Payloads))
 			return
 		}
 		start := p.off

@@ -38,7 +38,7 @@ type Protected struct {
 	Tail        []byte // octets behind, see IMessage
 	AAD         []byte // what the tag covers besides: from the message type to the DPPK-ID
 
-	idBack int // distance of the DPPK-ID from End
+	idOff int // place of the DPPK-ID
 }
 
 var _ encoding.BinaryAppender = (*Protected)(nil)
@@ -142,7 +142,7 @@ func (p *parser) readProtected(q *Protected, id uint32) {
 		q.SigAlg = p.u8("protected.signalling_algorithm")
 	}
 	q.IV = p.bytes("protected.iv", 16)
-	idOff := p.off
+	q.idOff = p.off
 	q.DPPKID = p.u32("protected.dppk_id")
 	if p.err == nil {
 		q.AAD = p.b[start:p.off:p.off]
@@ -153,7 +153,6 @@ func (p *parser) readProtected(q *Protected, id uint32) {
 		q.Tail = p.rest("protected.tail")
 	}
 	q.End = p.off
-	q.idBack = q.End - idOff
 }
 
 // AppendBinary appends the wire form.

@@ -126,14 +126,16 @@ func (r *reader) lv16(length, field string) []byte {
 	return r.bytes(field, int(r.u16(length)))
 }
 
-// open narrows the reader to the next n octets and returns the outer end for
-// close. It fails when fewer octets are there.
-func (r *reader) open(field string, n int) (outer int, ok bool) {
+// open reads a length of two octets, narrows the reader to as many octets and
+// returns the outer end for close. It fails when fewer are there.
+func (r *reader) open(field string) (outer int, ok bool) {
+	n := int(r.u16(field))
 	if r.err != nil {
 		return r.end, false
 	}
 	if n > r.left() {
-		r.fail(field, fmt.Errorf("%w: %d octets wanted, %d left", ErrShort, n, r.left()))
+		r.err = &Error{Off: r.off - 2, Field: field, Spec: r.spec,
+			Err: fmt.Errorf("%w: %d octets wanted, %d left", ErrShort, n, r.left())}
 		return r.end, false
 	}
 	outer = r.end

@@ -150,7 +150,7 @@ func (p *parser) readSP() *SP {
 	s.Next = PayloadType(p.u8("sp.next"))
 	s.PolicyNo = p.u8("sp.policy_no")
 	s.ProtType = ProtType(p.u8("sp.prot_type"))
-	outer, ok := p.open("sp.params", int(p.u16("sp.length")))
+	outer, ok := p.open("sp.length")
 	if !ok {
 		return s
 	}

@@ -59,9 +59,9 @@ type TS struct {
 
 const (
 	ntpUnix = 2208988800 // seconds from 1900 to 1970
-	// No MIKEY-SAKKE message can be older than 2010 (RFC 6509 is of 2012), and
-	// NTP era 0 ends in 2036; times outside are worth a second look.
-	oldestUnix = 1262304000          // 2010-01-01
+	// MIKEY-SAKKE is of 2012 (RFC 6509), its use in mission critical services of
+	// 2016, and NTP era 0 ends in 2036: times outside are worth a second look.
+	oldestUnix = 1356998400          // 2013-01-01
 	newestUnix = 1<<32 - ntpUnix - 1 // 2036-02-07, end of era 0
 	era        = 1 << 32 * time.Second
 )
