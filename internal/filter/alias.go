@@ -1,0 +1,90 @@
+package filter
+
+import "github.com/mcxdump/mcxdump/decode/record"
+
+// An Alias is a name that Wireshark's users know, for one or more of ours.
+type Alias struct {
+	Name   string
+	Fields []string
+	// Transports restricts a port to messages of these transports.
+	Transports []string
+}
+
+var (
+	tcpLike = []string{"tcp", "tls", "ws", "wss"}
+	ports   = []string{"src.port", "dst.port"}
+	addrs   = []string{"src.ip", "dst.ip"}
+)
+
+// Aliases is the table of names taken over from Wireshark. A name of our own register always comes first; an alias is
+// known only when a field it stands for is registered.
+var Aliases = []Alias{
+	{"frame.number", []string{"frames"}, nil},
+	{"frame.time", []string{"time"}, nil},
+	{"frame.interface_name", []string{"interface"}, nil},
+	{"ip.src", []string{"src.ip"}, nil},
+	{"ip.dst", []string{"dst.ip"}, nil},
+	{"ip.addr", addrs, nil},
+	{"ip.host", addrs, nil},
+	{"ipv6.src", []string{"src.ip"}, nil},
+	{"ipv6.dst", []string{"dst.ip"}, nil},
+	{"ipv6.addr", addrs, nil},
+	{"udp.port", ports, []string{"udp"}},
+	{"udp.srcport", ports[:1], []string{"udp"}},
+	{"udp.dstport", ports[1:], []string{"udp"}},
+	{"tcp.port", ports, tcpLike},
+	{"tcp.srcport", ports[:1], tcpLike},
+	{"tcp.dstport", ports[1:], tcpLike},
+	{"sctp.port", ports, []string{"sctp"}},
+	{"sip.Method", []string{"sip.method"}, nil},
+	{"sip.Status-Code", []string{"sip.status"}, nil},
+	{"sip.Status-Phrase", []string{"sip.reason"}, nil},
+	{"sip.r-uri", []string{"sip.request_uri"}, nil},
+	{"sip.Call-ID", []string{"sip.call_id"}, nil},
+	{"sip.CSeq.method", []string{"sip.cseq.method"}, nil},
+	{"sip.CSeq.seq", []string{"sip.cseq.number"}, nil},
+	{"sip.From", []string{"sip.from.uri"}, nil},
+	{"sip.from.addr", []string{"sip.from.uri"}, nil},
+	{"sip.from", []string{"sip.from.uri"}, nil},
+	{"sip.To", []string{"sip.to.uri"}, nil},
+	{"sip.to.addr", []string{"sip.to.uri"}, nil},
+	{"sip.to", []string{"sip.to.uri"}, nil},
+	{"sip.Contact", []string{"sip.contact.uri"}, nil},
+	{"sip.contact.addr", []string{"sip.contact.uri"}, nil},
+	{"sip.Event", []string{"sip.event"}, nil},
+	{"sip.Expires", []string{"sip.expires"}, nil},
+	{"http.request.method", []string{"http.method"}, nil},
+	{"http.request.uri", []string{"http.target"}, nil},
+	{"http.response.code", []string{"http.status"}, nil},
+	{"mikey.csbid", []string{"mikey.csb_id"}, nil},
+	{"mikey.type", []string{"mikey.data_type"}, nil},
+}
+
+var aliasByName = func() map[string]*Alias {
+	m := map[string]*Alias{}
+	for i := range Aliases {
+		m[Aliases[i].Name] = &Aliases[i]
+	}
+	return m
+}()
+
+// lookup resolves a name of the register or an alias.
+func lookup(name string) ([]source, record.Kind, bool) {
+	if ref, ok := record.Lookup(name); ok {
+		return []source{{ref: ref}}, ref.Kind(), true
+	}
+	a := aliasByName[name]
+	if a == nil {
+		return nil, 0, false
+	}
+	var out []source
+	for _, n := range a.Fields {
+		if ref, ok := record.Lookup(n); ok {
+			out = append(out, source{ref: ref, transports: a.Transports})
+		}
+	}
+	if len(out) == 0 {
+		return nil, 0, false
+	}
+	return out, out[0].ref.Kind(), true
+}
