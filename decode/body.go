@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/mcxdump/mcxdump/decode/record"
+	"github.com/mcxdump/mcxdump/sipparse"
 )
 
 // A Part is one body of a message as a dissector sees it.
@@ -14,6 +15,8 @@ type Part struct {
 	Data      []byte // after transfer decoding
 	Src, Off  int    // Data is Sources[Src].Data[Off:Off+len(Data)]
 	Depth     int    // nesting of message/sip around it
+
+	mime *sipparse.Part // nil for a lone body
 }
 
 // Place is a range of the part's own octets as a place in the record.
@@ -70,6 +73,24 @@ type Context struct {
 	opt   *Options
 	msg   *message // the SIP message being decoded; nil for a lone body
 	words []string
+	mcx   bool // a body of a mission critical service was seen
+}
+
+// siblings are the leaf bodies of the message at hand, for references by Content-ID. A lone body has none.
+func (c *Context) siblings() []Part {
+	if c.msg == nil {
+		return nil
+	}
+	return c.msg.parts
+}
+
+// mediaParam is a parameter of the part's media type, "" when it has none of that name.
+func (c *Context) mediaParam(p *Part, name string) string {
+	if p.mime == nil {
+		return ""
+	}
+	v, _ := p.mime.Type.Param(name)
+	return sipparse.Unquote(v)
 }
 
 // ShowSecrets reports whether the user asked for secrets.
@@ -101,4 +122,17 @@ func (c *Context) Find(id string, sev record.Severity, clause, message string, p
 		f.Source, f.Off, f.Len, f.HasRange = uint16(at.Src), at.Off, at.Len, true
 	}
 	c.B.Finding(f)
+}
+
+// bodyFor picks the dissector of a part: by media type, then by content.
+func bodyFor(p *Part) *BodyType {
+	if b := bodyByType(p.Type); b != nil && b.Look == nil {
+		return b
+	}
+	for _, b := range bodyTypes {
+		if b.Look != nil && b.Look(p.Data) {
+			return b
+		}
+	}
+	return bodyByType(p.Type)
 }

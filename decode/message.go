@@ -1,4 +1,295 @@
 package decode
 
-// message is the state of one SIP message while it is decoded.
-type message struct{}
+import (
+	"strings"
+	"unsafe"
+
+	"github.com/mcxdump/mcxdump/decode/flow"
+	"github.com/mcxdump/mcxdump/decode/record"
+	"github.com/mcxdump/mcxdump/sipparse"
+)
+
+// message is the state of one SIP message while it is decoded. A message/sip body has its own, one level deeper.
+type message struct {
+	sip   sipparse.Message
+	parts []Part // leaf bodies, depth-first
+	src   int    // source that the message's octets are in
+	base  int    // and where in it they begin
+	depth int
+}
+
+// place is a span of the message as a place in the record.
+func (m *message) place(s sipparse.Span) record.Place {
+	return record.At(m.src, m.base+int(s.Off), int(s.Len))
+}
+
+// text is a span as a string that shares the message's octets, which never change once they are framed.
+func text(b []byte) string {
+	if len(b) == 0 {
+		return ""
+	}
+	return unsafe.String(&b[0], len(b))
+}
+
+// worker decodes one message at a time. Its record and buffers serve the next one.
+type worker struct {
+	opt  *Options
+	rec  record.Record
+	b    record.Builder
+	c    Context
+	msgs []*message
+	info []byte
+
+	response, mcx bool
+}
+
+func newWorker(opt *Options) *worker {
+	w := &worker{opt: opt}
+	w.b.Want = opt.Want
+	w.b.MaxNodes = opt.Limits.Nodes
+	return w
+}
+
+// reset clears the record for the next message and keeps its memory.
+func (w *worker) reset() *record.Record {
+	r := &w.rec
+	*r = record.Record{Nodes: r.Nodes[:0], Sources: r.Sources[:0], Prots: r.Prots[:0], Findings: r.Findings[:0]}
+	w.b.Reset(r)
+	w.c = Context{B: &w.b, opt: w.opt, words: w.c.words[:0]}
+	w.response, w.mcx = false, false
+	return r
+}
+
+// message decodes one unit. The record is valid until the next call.
+func (w *worker) message(u *flow.Unit, number uint64) *record.Record {
+	r := w.reset()
+	r.Type, r.Number, r.Time, r.Frames, r.File, r.Interface = record.Message, number, u.Time, u.Frames, u.File, u.Interface
+	r.Transport, r.Encap, r.Quoted, r.Src, r.Dst = u.Transport, u.Encap, u.Quoted, u.Src, u.Dst
+	w.c.Time = u.Time
+	kind, name := record.Captured, "captured"
+	if u.Reassembled {
+		kind, name = record.Reassembled, "reassembled"
+	}
+	w.b.Source(record.Source{Kind: kind, Name: name, Data: u.Data, Parent: -1, Segments: u.Segments})
+	for _, f := range u.Findings {
+		w.b.Finding(f)
+	}
+	if u.Truncated && len(u.Findings) == 0 {
+		w.b.Finding(record.Finding{ID: "message-truncated", Severity: record.Warning, Clause: "RFC 3261 18.3",
+			Message: "the end of the message is not in the capture", Len: uint32(len(u.Data)), HasRange: true})
+	}
+	w.sip(0, 0, 0, u.Data, !u.Stream)
+	w.finish()
+	return r
+}
+
+// finish writes the one-line description and accounts for what did not fit.
+func (w *worker) finish() {
+	r := &w.rec
+	w.mcx = w.c.mcx
+	if w.b.Dropped > 0 {
+		w.b.Finding(record.Finding{ID: "limit-nodes", Severity: record.Warning, Clause: "mcxdump",
+			Message: "the message is larger than the limits of one record; " + itoa(w.b.Dropped) + " items were left out"})
+	}
+	if !w.b.Want.Has(record.FieldInfo) {
+		return
+	}
+	w.info = w.info[:0]
+	for i, s := range w.c.words {
+		if i > 0 {
+			w.info = append(w.info, ", "...)
+		}
+		w.info = append(w.info, s...)
+	}
+	r.Info = text(w.info)
+}
+
+// finding makes the record of a finding that belongs to no message.
+func (w *worker) finding(f *record.Finding, ctx *flow.Context) *record.Record {
+	r := w.reset()
+	r.Type, r.Time, r.File, r.Interface = record.FindingType, ctx.Time, ctx.File, ctx.Interface
+	r.Transport, r.Encap, r.Src, r.Dst = ctx.Transport, ctx.Encap, ctx.Src, ctx.Dst
+	r.Frames = f.Frames
+	if len(r.Frames) == 0 && ctx.Number != 0 {
+		r.Frames = []uint64{ctx.Number}
+	}
+	r.Info = f.Message
+	w.b.Finding(*f)
+	return r
+}
+
+// at returns the state for a nesting depth.
+func (w *worker) at(depth int) *message {
+	for len(w.msgs) <= depth {
+		w.msgs = append(w.msgs, &message{})
+	}
+	return w.msgs[depth]
+}
+
+// sip parses octets as a SIP message and adds its nodes and those of its bodies. It reports whether they are one.
+func (w *worker) sip(depth, src, base int, data []byte, datagram bool) bool {
+	m := w.at(depth)
+	m.src, m.base, m.depth = src, base, depth
+	if err := m.sip.Parse(data, sipparse.Options{Datagram: datagram}); err != nil {
+		return false
+	}
+	outer := w.c.msg
+	w.c.msg = m
+	defer func() { w.c.msg = outer }()
+	if depth == 0 {
+		w.response = !m.sip.Request
+	}
+	for i := range m.sip.Diags {
+		w.diag(m, &m.sip.Diags[i], "", 0)
+	}
+	w.secrets(m)
+	w.header(m)
+	if depth > 0 {
+		// The bodies of an embedded message nest inside its sip object; those of the captured one stand beside it.
+		w.bodies(m)
+		w.b.Close()
+		return true
+	}
+	w.b.Close()
+	w.bodies(m)
+	if len(w.c.words) == 0 {
+		if m.sip.Request {
+			w.c.Say(text(m.sip.Bytes(m.sip.RequestURI)))
+		} else if cseq, err := sipparse.ParseCSeq(m.sip.Value(sipparse.HdrCSeq)); err == nil {
+			w.c.Say("answer to " + text(cseq.Method.In(cseq.Raw)))
+		}
+	}
+	return true
+}
+
+// diag turns a diagnostic of sipparse into a finding.
+func (w *worker) diag(m *message, d *sipparse.Diag, body string, shift int) {
+	f := record.Finding{ID: "sip-" + d.ID.String(), Severity: severity(d.Severity()), Clause: d.Clause(), Message: d.Message(), Body: body}
+	if p := record.At(m.src, m.base+int(d.Off)+shift, int(d.Len)); p.Known {
+		f.Source, f.Off, f.Len, f.HasRange = uint16(p.Src), p.Off, p.Len, true
+	}
+	if fld := headerField(d.Header); fld != nil {
+		f.Field = fld.Name
+	}
+	w.b.Finding(f)
+}
+
+func severity(s sipparse.Severity) record.Severity {
+	switch s {
+	case sipparse.SevError:
+		return record.Error
+	case sipparse.SevWarning:
+		return record.Warning
+	}
+	return record.Note
+}
+
+// bodies splits the MIME tree and hands every leaf to its dissector.
+func (w *worker) bodies(m *message) {
+	m.parts = m.parts[:0]
+	mime := m.sip.Parts(sipparse.Limits{Parts: w.opt.Limits.Parts})
+	if len(mime) == 0 {
+		return
+	}
+	// home[i] is where the content of part i lies: in the message's source, or in a decoded one.
+	type home struct{ src, off int }
+	homes := make([]home, len(mime))
+	for i := range mime {
+		p := &mime[i]
+		h := home{m.src, m.base + p.Off}
+		if p.Derived {
+			a := p.Parent
+			for a >= 0 && !mime[a].Decoded {
+				a = mime[a].Parent
+			}
+			if a >= 0 {
+				h = home{homes[a].src, p.Off}
+			}
+		}
+		if p.Decoded {
+			s := w.b.Source(record.Source{Kind: record.Decoded, Name: p.Encoding + "-decoded body " + p.Path, Data: p.Data,
+				Parent: h.src, ParentOff: uint32(h.off), ParentLen: p.Raw.Len})
+			if s < 0 {
+				continue
+			}
+			h = home{s, 0}
+		}
+		homes[i] = h
+		for k := range p.Diags {
+			d := p.Diags[k]
+			if p.Derived {
+				d.Off, d.Len = 0, 0
+			}
+			w.diag(m, &d, p.Path, 0)
+		}
+		if p.Container {
+			continue
+		}
+		m.parts = append(m.parts, Part{Path: p.Path, Type: p.Type.Full, ContentID: p.ContentID, Data: p.Data, Src: h.src, Off: h.off, Depth: m.depth, mime: p})
+	}
+	for i := range m.parts {
+		w.body(&m.parts[i])
+	}
+}
+
+// body adds one leaf body: what every body has, then what its dissector finds.
+func (w *worker) body(p *Part) {
+	b := &w.b
+	b.Open(fBodies, p.Place(0, len(p.Data)))
+	b.Str(fBodyPath, p.Path, record.Place{})
+	if p.Type != "" {
+		b.Str(fBodyType, p.Type, record.Place{})
+	}
+	if p.ContentID != "" {
+		b.Str(fBodyCID, p.ContentID, record.Place{})
+	}
+	if p.mime != nil {
+		if p.mime.Disposition != "" {
+			b.Str(fBodyDispo, p.mime.Disposition, record.Place{})
+		}
+		if p.mime.Encoding != "" {
+			b.Str(fBodyEncoding, p.mime.Encoding, record.Place{})
+		}
+	}
+	b.Num(fBodyLength, int64(len(p.Data)), record.Place{})
+	w.dissect(p)
+	b.Close()
+}
+
+func (w *worker) dissect(p *Part) {
+	if p.Type == "message/sip" || p.Type == "message/sipfrag" || p.Type == "" && sipparse.LooksLikeStart(p.Data) {
+		w.embedded(p)
+		return
+	}
+	if t := bodyFor(p); t != nil {
+		t.Dissect(&w.c, p)
+	}
+}
+
+// embedded decodes a message/sip or message/sipfrag body (RFC 3261 27.5, RFC 3420) as a message of its own.
+func (w *worker) embedded(p *Part) {
+	if p.Depth+1 > w.opt.Limits.Depth {
+		w.c.Find("limit-depth", record.Warning, "mcxdump", "message/sip inside message/sip goes deeper than the limit; this one was not opened", p, fBodies, p.Place(0, len(p.Data)))
+		return
+	}
+	if w.sip(p.Depth+1, p.Src, p.Off, p.Data, true) {
+		inner := &w.at(p.Depth + 1).sip
+		if p.Depth == 0 {
+			if inner.Request {
+				w.c.Say("carries " + text(inner.Bytes(inner.Method)))
+			} else {
+				w.c.Say("carries " + itoa(inner.Status))
+			}
+		}
+		return
+	}
+	if p.Type == "message/sipfrag" {
+		// A fragment may lack the start line (RFC 3420 2): show it as text.
+		if t := bodyByType("text/plain"); t != nil {
+			t.Dissect(&w.c, p)
+		}
+		return
+	}
+	w.b.Str(fBodyError, "no SIP start line", p.Place(0, 0))
+	w.c.Find("TPR-02", record.Error, "TS 24.379 7.3.1A", "the "+strings.ToLower(p.Type)+" body does not begin with a SIP start line", p, fBodyError, p.Place(0, min(len(p.Data), 64)))
+}

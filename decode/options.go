@@ -1,6 +1,9 @@
 package decode
 
-import "github.com/mcxdump/mcxdump/decode/record"
+import (
+	"github.com/mcxdump/mcxdump/decode/flow"
+	"github.com/mcxdump/mcxdump/decode/record"
+)
 
 // Options of a run. The zero value decodes everything without keys and withholds secrets.
 type Options struct {
@@ -9,6 +12,7 @@ type Options struct {
 	Workers     int // 0: one per processor
 	MaxFrames   uint64
 	Limits      Limits
+	Flow        flow.Config
 }
 
 // Limits of one message; zero means the documented default (docs/limits.md).

@@ -1,6 +1,10 @@
 package decode
 
 import (
+	"maps"
+	"slices"
+	"strconv"
+
 	"github.com/mcxdump/mcxdump/decode/capture"
 	"github.com/mcxdump/mcxdump/decode/flow"
 	"github.com/mcxdump/mcxdump/decode/record"
@@ -66,3 +70,108 @@ func (s *workStats) merge(o *workStats) {
 }
 
 func (s *Summary) add(f flow.Stats, c capture.Stats) { s.Flow, s.Capture = f, c }
+
+// The summary record: what was read, what was found, and everything that was lost or left out.
+var (
+	fSummary         = reg("summary", "Summary", "mcxdump", record.Object)
+	fSumFiles        = reg("summary.files", "Inputs", "mcxdump", record.Uint)
+	fSumFrames       = reg("summary.frames", "Frames", "mcxdump", record.Uint)
+	fSumOctets       = reg("summary.octets", "Captured octets", "mcxdump", record.Uint)
+	fSumMessages     = reg("summary.messages", "SIP messages", "mcxdump", record.Uint)
+	fSumRequests     = reg("summary.requests", "Requests", "mcxdump", record.Uint)
+	fSumResponses    = reg("summary.responses", "Responses", "mcxdump", record.Uint)
+	fSumMCX          = reg("summary.mcx_messages", "Messages with mission critical bodies", "mcxdump", record.Uint)
+	fSumEncrypted    = reg("summary.encrypted_elements", "Encrypted elements", "mcxdump", record.Uint)
+	fSumErrors       = reg("summary.errors", "Findings of severity error", "mcxdump", record.Uint)
+	fSumWarnings     = reg("summary.warnings", "Findings of severity warning", "mcxdump", record.Uint)
+	fSumNotes        = reg("summary.notes", "Findings of severity note", "mcxdump", record.Uint)
+	fSumKeepAlives   = reg("summary.keep_alives", "SIP keep-alives", "RFC 5626 3.5", record.Uint)
+	fSumQuoted       = reg("summary.quoted", "Messages quoted in ICMP errors", "RFC 792", record.Uint)
+	fSumTruncated    = reg("summary.truncated_messages", "Messages with octets missing", "mcxdump", record.Uint)
+	fSumCutFrames    = reg("summary.truncated_frames", "Frames that the capture cut off", "mcxdump", record.Uint)
+	fSumDrops        = reg("summary.drops", "Frames lost by the capturing system", "mcxdump", record.Uint)
+	fSumGaps         = reg("summary.gaps", "Gaps in SIP streams", "mcxdump", record.Uint)
+	fSumGapOctets    = reg("summary.gap_octets", "Octets missing in them", "mcxdump", record.Uint)
+	fSumJunk         = reg("summary.junk_octets", "Octets of SIP streams that belong to no message", "mcxdump", record.Uint)
+	fSumRetrans      = reg("summary.retransmissions", "Segments and chunks seen before", "mcxdump", record.Uint)
+	fSumFragTimeouts = reg("summary.fragment_timeouts", "Datagrams whose fragments did not all come", "RFC 791 3.2", record.Uint)
+	fSumMalformed    = reg("summary.malformed_frames", "Layers that contradict themselves", "mcxdump", record.Uint)
+	fSumTimeJumps    = reg("summary.time_jumps", "Forward jumps of packet time that were clamped", "mcxdump", record.Uint)
+	fSumTimeBacks    = reg("summary.time_backs", "Frames older than the one before", "mcxdump", record.Uint)
+	fSumLeftOut      = reg("summary.left_out", "Items over the limits of one record", "mcxdump", record.Uint)
+	fSumLimits       = regMap("summary.limits", "Limits that were reached, with how often", "mcxdump", record.String)
+	fSumUnknownLinks = regMap("summary.unknown_link_types", "Frames of unknown link types", "mcxdump", record.String)
+	fSumFaults       = regList("summary.faults", "Faults of the input", "mcxdump", record.String)
+)
+
+// Lost reports whether anything on the way was lost, left out or given up, so that the user has to be told.
+func (s *Summary) Lost() bool {
+	f := &s.Flow
+	for _, n := range f.Limits {
+		if n > 0 {
+			return true
+		}
+	}
+	return s.Capture.Drops > 0 || s.Capture.Errors > 0 || f.Gaps > 0 || f.FragmentTimedOut > 0 || len(f.UnknownLinks) > 0 || s.work.Dropped > 0
+}
+
+// Messages is the number of SIP messages.
+func (s *Summary) Messages() uint64 { return s.work.Messages }
+
+// Record makes the summary a record, so that every format can print it.
+func (s *Summary) Record() *record.Record {
+	r := &record.Record{Type: record.SummaryType}
+	b := record.Builder{R: r, Want: record.All()}
+	b.Open(fSummary, record.Place{})
+	always := func(f *record.Field, n uint64) { b.Num(f, int64(n), record.Place{}) }
+	some := func(f *record.Field, n uint64) {
+		if n > 0 {
+			always(f, n)
+		}
+	}
+	f, w := &s.Flow, &s.work
+	always(fSumFiles, uint64(s.Capture.Files))
+	always(fSumFrames, f.Frames)
+	always(fSumOctets, f.Octets)
+	always(fSumMessages, w.Messages)
+	always(fSumRequests, w.Requests)
+	always(fSumResponses, w.Responses)
+	always(fSumMCX, w.MCX)
+	always(fSumEncrypted, w.Encrypted)
+	always(fSumErrors, w.Errors)
+	always(fSumWarnings, w.Warnings)
+	always(fSumNotes, w.Notes)
+	some(fSumKeepAlives, f.KeepAlives)
+	some(fSumQuoted, f.Quoted)
+	some(fSumTruncated, f.Truncated)
+	some(fSumCutFrames, f.CutFrames)
+	always(fSumDrops, s.Capture.Drops)
+	always(fSumGaps, f.Gaps)
+	some(fSumGapOctets, f.GapOctets)
+	some(fSumJunk, f.Junk)
+	some(fSumRetrans, f.Retransmissions)
+	some(fSumFragTimeouts, f.FragmentTimedOut)
+	some(fSumMalformed, f.Malformed)
+	some(fSumTimeJumps, f.TimeJumps)
+	some(fSumTimeBacks, f.TimeBacks)
+	some(fSumLeftOut, w.Dropped)
+	b.Open(fSumLimits, record.Place{})
+	for l, n := range f.Limits {
+		if n > 0 {
+			b.Entry(fSumLimits, flow.Limit(l).String(), strconv.FormatUint(n, 10), record.Place{})
+		}
+	}
+	b.Close()
+	if len(f.UnknownLinks) > 0 {
+		b.Open(fSumUnknownLinks, record.Place{})
+		for _, l := range slices.Sorted(maps.Keys(f.UnknownLinks)) {
+			b.Entry(fSumUnknownLinks, itoa(int(l)), strconv.FormatUint(f.UnknownLinks[l], 10), record.Place{})
+		}
+		b.Close()
+	}
+	for _, e := range s.Capture.List {
+		b.Str(fSumFaults, e.Error(), record.Place{})
+	}
+	b.Close()
+	return r
+}

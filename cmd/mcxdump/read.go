@@ -1,0 +1,356 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mcxdump/mcxdump/decode"
+	"github.com/mcxdump/mcxdump/decode/capture"
+	"github.com/mcxdump/mcxdump/decode/record"
+	"github.com/mcxdump/mcxdump/internal/filter"
+	"github.com/mcxdump/mcxdump/output"
+)
+
+// readOptions are the flags of read.
+type readOptions struct {
+	files       []string
+	format      string
+	tree, json  bool
+	hex         bool
+	fields      []string
+	enc         []string // -E
+	header      bool
+	separator   string
+	filter      string
+	frames      uint64
+	quiet       bool
+	timeStyle   string
+	color       string
+	showSecrets bool
+	redact      bool
+	workers     int
+}
+
+func newRead(s *streams) *cobra.Command {
+	var o readOptions
+	cmd := &cobra.Command{
+		Use:   "read FILE...|-",
+		Short: "Decode captures; one line a message, a tree, JSON or fields",
+		Long: `Decode captures: pcap and pcapng, plain, gzip or zstd, told by content; "-" is standard input; several files are
+merged in time order. mcxdump's own JSON can be read back.
+
+One line a message:
+  number, time, source, destination, transport, method or status, marks, findings, frame, what it is about
+` + output.Legend + `
+
+Exit codes: 0 fine (malformed traffic included), 1 unreadable or cut-off input or lost output, 2 usage.`,
+		Example: `  mcxdump read testdata/pcaps/register-protected.pcap
+  mcxdump read testdata/pcaps/register-protected.pcap --tree --hex
+  mcxdump read testdata/pcaps/publish-clear.pcap --json | jq -c 'select(.record == "message") | .sip.method'
+  mcxdump read testdata/pcaps/publish-clear.pcap -T fields -e number -e sip.method -e mcptt_info.client_id --header
+  mcxdump read testdata/pcaps/warnings.pcap -Y 'sip.warning.mc_code == 101'`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.files = append(o.files, args...)
+			return o.run(cmd.Context(), s)
+		},
+	}
+	f := cmd.Flags()
+	f.SortFlags = false
+	f.StringArrayVarP(&o.files, "read-file", "r", nil, "capture `FILE`, the same as an argument")
+	f.StringVarP(&o.format, "type", "T", "", "output `FORMAT`: table, tree, json or fields (default table)")
+	f.StringArrayVarP(&o.fields, "field", "e", nil, "field `NAME` for -T fields (mcxdump fields lists them)")
+	f.StringArrayVarP(&o.enc, "encoding", "E", nil, "as tshark's: header=y, separator=/t, occurrence=f|l|a, aggregator=, quote=d|s|n")
+	f.BoolVar(&o.header, "header", false, "with -T fields: a first line with the names")
+	f.StringVar(&o.separator, "separator", "", "with -T fields: what stands between fields (default tab)")
+	f.BoolVar(&o.tree, "tree", false, "short for -T tree")
+	f.BoolVar(&o.json, "json", false, "short for -T json: one object a line")
+	f.BoolVar(&o.hex, "hex", false, "with the tree: octet ranges and a dump of every source of octets")
+	f.StringVarP(&o.filter, "display-filter", "Y", "", "show only records that match `FILTER`, in Wireshark's language")
+	f.Uint64VarP(&o.frames, "count", "c", 0, "stop after `N` frames")
+	f.BoolVarP(&o.quiet, "quiet", "q", false, "only the summary")
+	f.StringVarP(&o.timeStyle, "time", "t", "auto", "times: auto, relative (r), utc or epoch (e)")
+	f.StringVar(&o.color, "color", "auto", "colour: auto, always or never (NO_COLOR holds)")
+	f.BoolVar(&o.showSecrets, "show-secrets", false, "print keys and whole tokens")
+	f.BoolVar(&o.redact, "redact", false, "replace identities and tokens by pseudonyms, for sharing")
+	f.IntVar(&o.workers, "workers", 0, "parallel decoders (default: one per processor)")
+	return cmd
+}
+
+func (o *readOptions) run(ctx context.Context, s *streams) error {
+	if len(o.files) == 0 {
+		return usage("read needs a capture FILE, or - for standard input")
+	}
+	format, err := o.formatName()
+	if err != nil {
+		return err
+	}
+	ro, err := o.outputOptions(s)
+	if err != nil {
+		return err
+	}
+	form, err := output.New(format, ro)
+	if err != nil {
+		return &usageError{err}
+	}
+	want := form.Needs()
+	var filt *filter.Filter
+	if o.filter != "" {
+		if filt, err = filter.Compile(o.filter); err != nil {
+			return &usageError{err}
+		}
+		need := filt.Needs()
+		want.Merge(need)
+	}
+	sink := &readSink{form: form, filt: filt, out: s.out, quiet: o.quiet, messagesOnly: format == "fields" && !o.wantsOthers()}
+	if !o.quiet {
+		if h := output.AppendHeader(nil, form); len(h) > 0 {
+			if _, err := s.out.Write(h); err != nil {
+				return err
+			}
+		}
+	}
+
+	files, ndjson, err := o.sniff(s)
+	if err != nil {
+		return err
+	}
+	if ndjson {
+		return o.readBack(s, files, sink)
+	}
+	src, err := capture.Open(files, capture.Options{Stdin: s.in})
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	bar := newProgress(s, src, terminal(s.out) > 0 && !o.quiet)
+	sum, err := decode.Run(ctx, src, decode.Options{Want: want, ShowSecrets: o.showSecrets, Workers: o.workers, MaxFrames: o.frames}, sink)
+	bar.stop()
+	if serr := o.summary(s, sum, format, ro, sink); err == nil {
+		err = serr
+	}
+	var faults capture.Errors
+	if errors.As(err, &faults) {
+		for _, e := range faults {
+			s.complain(e)
+		}
+		return errReported
+	}
+	return err
+}
+
+func (o *readOptions) formatName() (string, error) {
+	n, format := 0, o.format
+	if o.tree {
+		n, format = n+1, "tree"
+	}
+	if o.json {
+		n, format = n+1, "json"
+	}
+	if n > 1 || n == 1 && o.format != "" && o.format != format {
+		return "", usage("choose one of --tree, --json and -T")
+	}
+	if format == "" {
+		format = "table"
+		if len(o.fields) > 0 {
+			format = "fields"
+		}
+		if o.hex {
+			format = "tree"
+		}
+	}
+	if format == "fields" && len(o.fields) == 0 {
+		return "", usage("-T fields needs at least one -e NAME; mcxdump fields lists them")
+	}
+	return format, nil
+}
+
+func (o *readOptions) outputOptions(s *streams) (output.Options, error) {
+	width := terminal(s.out)
+	ro := output.Options{Terminal: width > 0, Width: width, Hex: o.hex, Secrets: o.showSecrets, Fields: o.fields, Header: o.header, Separator: o.separator, Clock: new(output.Clock)}
+	switch o.color {
+	case "auto":
+		ro.Color = width > 0 && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+	case "always":
+		ro.Color = true
+	case "never":
+	default:
+		return ro, usage("--color is auto, always or never")
+	}
+	var err error
+	if ro.Time, err = output.ParseTimeStyle(o.timeStyle); err != nil {
+		return ro, &usageError{err}
+	}
+	if o.redact {
+		ro.Redact = output.NewRedactor(nil)
+	}
+	for _, e := range o.enc {
+		key, val, _ := strings.Cut(e, "=")
+		switch key {
+		case "header":
+			ro.Header = val == "y"
+		case "separator":
+			ro.Separator = map[string]string{"/t": "\t", "/s": " "}[val]
+			if ro.Separator == "" {
+				ro.Separator = val
+			}
+		case "occurrence", "quote":
+			if len(val) != 1 {
+				return ro, usage("-E %s=%s: one letter is expected", key, val)
+			}
+			if key == "quote" {
+				ro.Quote = val[0]
+			} else {
+				ro.Occurrence = val[0]
+			}
+		case "aggregator":
+			ro.Aggregator = map[string]string{"/s": " "}[val]
+			if ro.Aggregator == "" {
+				ro.Aggregator = val
+			}
+		default:
+			return ro, usage("-E %s is unknown; there are header, separator, occurrence, aggregator and quote", e)
+		}
+	}
+	return ro, nil
+}
+
+// wantsOthers reports whether -e asks for something that records other than messages have.
+func (o *readOptions) wantsOthers() bool {
+	for _, e := range o.fields {
+		if strings.HasPrefix(e, "findings") || strings.HasPrefix(e, "summary") || e == "record" {
+			return true
+		}
+	}
+	return false
+}
+
+// sniff looks whether the inputs are captures or mcxdump's own JSON.
+func (o *readOptions) sniff(s *streams) (files []string, ndjson bool, err error) {
+	captures := 0
+	for _, f := range o.files {
+		first, err := firstOctet(s, f)
+		if err != nil {
+			return nil, false, err
+		}
+		if first == '{' {
+			ndjson = true
+		} else {
+			captures++
+		}
+	}
+	if ndjson && captures > 0 {
+		return nil, false, usage("captures and JSON cannot be read in one call")
+	}
+	return o.files, ndjson, nil
+}
+
+func firstOctet(s *streams, name string) (byte, error) {
+	if name == "-" {
+		r := bufio.NewReaderSize(s.in, 64<<10)
+		s.in = r
+		b, _ := r.Peek(1)
+		if len(b) == 0 {
+			return 0, nil
+		}
+		return b[0], nil
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return 0, nil // capture.Open says it better
+	}
+	defer f.Close()
+	if st, err := f.Stat(); err != nil || !st.Mode().IsRegular() {
+		return 0, nil // a pipe's octets can be read only once
+	}
+	var b [1]byte
+	if _, err := io.ReadFull(f, b[:]); err != nil {
+		return 0, nil
+	}
+	return b[0], nil
+}
+
+// readBack prints records that an earlier run wrote as JSON.
+func (o *readOptions) readBack(s *streams, files []string, sink *readSink) error {
+	var buf []byte
+	for _, name := range files {
+		in := s.in
+		if name != "-" {
+			f, err := os.Open(name)
+			if err != nil {
+				return err
+			}
+			defer f.Close()
+			in = f
+		}
+		next := output.ReadJSON(in)
+		for {
+			r, err := next()
+			if err == io.EOF {
+				break
+			}
+			if err != nil {
+				return fmt.Errorf("%s: %w", capture.Name(name), err)
+			}
+			if buf = sink.Encode(buf[:0], r); len(buf) > 0 {
+				if err := sink.Write(buf); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// readSink filters and formats in the workers and writes in order.
+type readSink struct {
+	form         output.Format
+	filt         *filter.Filter
+	out          io.Writer
+	quiet        bool
+	messagesOnly bool
+}
+
+func (k *readSink) Encode(dst []byte, r *record.Record) []byte {
+	if k.quiet || k.messagesOnly && r.Type != record.Message || k.filt != nil && !k.filt.Match(r) {
+		return dst
+	}
+	return k.form.Append(dst, r)
+}
+
+func (k *readSink) Write(b []byte) error {
+	_, err := k.out.Write(b)
+	return err
+}
+
+// summary says how it ended: as the last JSON record; with --quiet as the only output; otherwise on a terminal's
+// standard error, and on any standard error when something was lost.
+func (o *readOptions) summary(s *streams, sum *decode.Summary, format string, ro output.Options, sink *readSink) error {
+	if sum == nil {
+		return nil
+	}
+	rec := sum.Record()
+	switch {
+	case o.quiet || format == "json":
+		if sink.filt != nil && format == "json" && !o.quiet && !sink.filt.Match(rec) {
+			return nil
+		}
+		_, err := s.out.Write(sink.form.Append(nil, rec))
+		return err
+	case terminal(s.err) > 0 || sum.Lost():
+		ro.Terminal, ro.Color = terminal(s.err) > 0, false
+		ro.Width = terminal(s.err)
+		t, err := output.New("table", ro)
+		if err != nil {
+			return err
+		}
+		s.err.Write(t.Append(nil, rec))
+	}
+	return nil
+}

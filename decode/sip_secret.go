@@ -1,0 +1,126 @@
+package decode
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"strings"
+
+	"github.com/mcxdump/mcxdump/decode/record"
+	"github.com/mcxdump/mcxdump/sipparse"
+)
+
+// A bearer token's signature and a password never leave without --show-secrets (docs/json.md); claims and identities
+// do. What follows finds them in header fields, wherever a stack puts them.
+
+// secretScheme reports whether the credentials of an authentication scheme are the secret itself.
+func secretScheme(scheme []byte) bool {
+	return bytes.EqualFold(scheme, []byte("bearer")) || bytes.EqualFold(scheme, []byte("basic"))
+}
+
+// withhold returns a credential as it may be shown: a JWS without its signature, anything else as a fingerprint.
+func withhold(token string, showSecrets bool) (shown string, cut bool) {
+	if showSecrets || token == "" {
+		return token, false
+	}
+	if from, to := jws(token, 0); from == 0 && to == len(token) {
+		i := strings.LastIndexByte(token, '.') + 1
+		return token[:i] + "[" + itoa(len(token)-i) + " characters withheld]", true
+	}
+	sum := sha256.Sum256([]byte(token))
+	return "[" + itoa(len(token)) + " characters withheld, sha256 " + hex.EncodeToString(sum[:4]) + "...]", true
+}
+
+// jws finds the next JWS compact serialisation (RFC 7515 7.1) at or after from: base64url of `{"`, two dots.
+func jws(s string, from int) (start, end int) {
+	for {
+		i := strings.Index(s[from:], "eyJ")
+		if i < 0 {
+			return -1, -1
+		}
+		start = from + i
+		dots := 0
+		for end = start; end < len(s) && (isBase64URL(s[end]) || s[end] == '.'); end++ {
+			if s[end] == '.' {
+				dots++
+			}
+		}
+		if dots >= 2 {
+			return start, end
+		}
+		from = end
+		if from >= len(s) {
+			return -1, -1
+		}
+	}
+}
+
+func isBase64URL(c byte) bool {
+	return c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '-' || c == '_' || c == '='
+}
+
+// mayHoldSecret is the cheap look before scrub.
+func mayHoldSecret(id sipparse.HeaderID, v string) bool {
+	return id == sipparse.HdrAuthorization || id == sipparse.HdrProxyAuthorization || strings.Contains(v, "eyJ")
+}
+
+// scrub returns a header field's value without secrets.
+func scrub(id sipparse.HeaderID, v string, showSecrets bool) (string, bool) {
+	if showSecrets {
+		return v, false
+	}
+	if id == sipparse.HdrAuthorization || id == sipparse.HdrProxyAuthorization {
+		scheme, rest, ok := strings.Cut(v, " ")
+		if ok && secretScheme([]byte(scheme)) {
+			shown, cut := withhold(strings.TrimSpace(rest), false)
+			return scheme + " " + shown, cut
+		}
+	}
+	cut := false
+	for from := 0; ; {
+		start, end := jws(v, from)
+		if start < 0 {
+			return v, cut
+		}
+		shown, _ := withhold(v[start:end], false)
+		v = v[:start] + shown + v[end:]
+		from = start + len(shown)
+		cut = true
+	}
+}
+
+// secrets masks credentials in the message's octets for hex dumps.
+func (w *worker) secrets(m *message) {
+	if w.opt.ShowSecrets || m.src < 0 || m.src >= len(w.rec.Sources) {
+		return
+	}
+	for i := range m.sip.Headers {
+		h := &m.sip.Headers[i]
+		v := text(m.sip.Bytes(h.Value))
+		if !mayHoldSecret(h.ID, v) {
+			continue
+		}
+		off := m.base + int(h.Value.Off)
+		scheme, rest, ok := strings.Cut(v, " ")
+		if ok && secretScheme([]byte(scheme)) {
+			if from, _ := jws(rest, 0); from < 0 {
+				w.mask(m.src, off+len(scheme)+1, len(rest))
+				continue
+			}
+		}
+		for from := 0; ; {
+			start, end := jws(v, from)
+			if start < 0 {
+				break
+			}
+			sig := start + strings.LastIndexByte(v[start:end], '.') + 1
+			w.mask(m.src, off+sig, end-sig)
+			from = end
+		}
+	}
+}
+
+func (w *worker) mask(src, off, n int) {
+	s := &w.rec.Sources[src]
+	s.Masked = append(s.Masked, record.Range{Off: uint32(off), Len: uint32(n)})
+}
