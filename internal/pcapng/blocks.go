@@ -94,16 +94,31 @@ func (r *Reader) byteOrder() bool {
 }
 
 // framed tells how many octets the block at the reading position takes, if its two lengths agree. A length that
-// is no multiple of four is tolerated with or without padding. The block is in the buffer but for padding.
+// is no multiple of four is tolerated without padding, and with padding before or behind its second copy. The
+// block is in the buffer but for padding.
 func (r *Reader) framed(blen uint32) (int, bool) {
 	n := int(blen)
-	if r.u32(r.pos+n-4) == blen {
+	pad := (n + 3) &^ 3
+	switch {
+	case r.u32(r.pos+n-4) == blen:
+		if n != pad && !r.follows(n) && r.follows(pad) {
+			return pad, true
+		}
 		return n, true
-	}
-	if pad := (n + 3) &^ 3; pad != n && r.need(pad) && r.u32(r.pos+pad-4) == blen {
+	case n != pad && r.need(pad) && r.u32(r.pos+pad-4) == blen:
 		return pad, true
 	}
 	return n, false
+}
+
+// follows tells whether the input ends n octets behind the reading position, or a block of a known type with a
+// possible length begins there. It is asked only about blocks that are not well-formed themselves.
+func (r *Reader) follows(n int) bool {
+	if !r.need(n + 12) {
+		return r.end-r.pos == n
+	}
+	typ, blen := r.u32(r.pos+n), r.u32(r.pos+n+4)
+	return typ == blockSHB || known(typ) && blen >= 12 && uint64(blen) <= uint64(r.limits.Block)
 }
 
 func (r *Reader) nextNG(p *Packet) error {
@@ -111,7 +126,11 @@ func (r *Reader) nextNG(p *Packet) error {
 		if r.end-r.pos < 12 && !r.more(12) {
 			return r.atEnd("block", 12)
 		}
-		typ, blen := r.u32(r.pos), r.u32(r.pos+4)
+		h := r.buf[r.pos : r.pos+8]
+		typ, blen := binary.LittleEndian.Uint32(h), binary.LittleEndian.Uint32(h[4:])
+		if r.big {
+			typ, blen = bits.ReverseBytes32(typ), bits.ReverseBytes32(blen)
+		}
 		if typ == blockSHB {
 			if !r.byteOrder() {
 				off := r.base + int64(r.pos)
@@ -139,14 +158,20 @@ func (r *Reader) nextNG(p *Packet) error {
 			r.pos += n
 			continue
 		}
-		got, err := r.block(p, typ, n)
-		r.pos += n
-		if err != nil {
-			return err
+		var got bool
+		var err error
+		if typ == blockEPB && n >= 32 { // the usual case, without the detour
+			got, err = r.packet(p, typ, n)
+		} else {
+			got, err = r.block(p, typ, n)
 		}
+		r.pos += n
 		if got {
 			r.count(p)
 			return nil
+		}
+		if err != nil {
+			return err
 		}
 	}
 }
@@ -200,15 +225,7 @@ func (r *Reader) oddBlock(typ, blen uint32) (int, error) {
 		return n, nil
 	}
 	for _, m := range []int{int(blen), (int(blen) + 3) &^ 3} {
-		if !r.more(m + 12) {
-			if r.end-r.pos == m {
-				r.counts.BadTrailers++
-				return m, nil
-			}
-			continue
-		}
-		next, nlen := r.u32(r.pos+m), r.u32(r.pos+m+4)
-		if next == blockSHB || known(next) && nlen >= 12 && uint64(nlen) <= uint64(r.limits.Block) {
+		if r.follows(m) {
 			r.counts.BadTrailers++
 			return m, nil
 		}
@@ -257,16 +274,11 @@ func (r *Reader) plausibleBlock() bool {
 func (r *Reader) block(p *Packet, typ uint32, n int) (bool, error) {
 	off := r.base + int64(r.pos)
 	switch typ {
-	case blockEPB:
+	case blockEPB, blockPB:
 		if n < 32 {
 			return false, r.small(typ, n, 32)
 		}
-		return r.packet(p, typ, n, r.u32(r.pos+8))
-	case blockPB:
-		if n < 32 {
-			return false, r.small(typ, n, 32)
-		}
-		return r.packet(p, typ, n, uint32(r.u16(r.pos+8)))
+		return r.packet(p, typ, n)
 	case blockSPB:
 		if n < 16 {
 			return false, r.small(typ, n, 16)
@@ -325,17 +337,21 @@ func (r *Reader) noInterface(typ uint32, n int, id uint32) error {
 
 // packet reads an Enhanced Packet Block (4.3) or an obsolete Packet Block (appendix A), which differ in octets 8
 // to 11 and in their options.
-func (r *Reader) packet(p *Packet, typ uint32, n int, id uint32) (bool, error) {
+func (r *Reader) packet(p *Packet, typ uint32, n int) (bool, error) {
+	b := r.buf[r.pos : r.pos+n]
+	h := b[8:28]
+	id, hi, lo := binary.LittleEndian.Uint32(h), binary.LittleEndian.Uint32(h[4:]), binary.LittleEndian.Uint32(h[8:])
+	caplen, orig := binary.LittleEndian.Uint32(h[12:]), binary.LittleEndian.Uint32(h[16:])
+	if r.big {
+		id, hi, lo = bits.ReverseBytes32(id), bits.ReverseBytes32(hi), bits.ReverseBytes32(lo)
+		caplen, orig = bits.ReverseBytes32(caplen), bits.ReverseBytes32(orig)
+	}
+	if typ == blockPB {
+		id = uint32(r.u16(r.pos + 8))
+	}
 	k, i := r.iface(id)
 	if i == nil {
 		return false, r.noInterface(typ, n, id)
-	}
-	b := r.buf[r.pos : r.pos+n]
-	hi, lo := binary.LittleEndian.Uint32(b[12:]), binary.LittleEndian.Uint32(b[16:])
-	caplen, orig := binary.LittleEndian.Uint32(b[20:]), binary.LittleEndian.Uint32(b[24:])
-	if r.big {
-		hi, lo = bits.ReverseBytes32(hi), bits.ReverseBytes32(lo)
-		caplen, orig = bits.ReverseBytes32(caplen), bits.ReverseBytes32(orig)
 	}
 	if uint64(caplen) > uint64(n-32) {
 		caplen = uint32(n - 32)
