@@ -39,22 +39,37 @@ func (m *Message) checkHeader(h *Header) {
 	case HdrDate:
 		e = checkDate(v)
 	case HdrContentType:
+		if cleanMediaType(v) {
+			return
+		}
 		var buf [maxMediaType]byte
 		_, _, e = scanMediaType(v, buf[:0])
 	case HdrEvent:
+		if cleanTokens(v, false) {
+			return
+		}
 		_, e = parseToken(v, DiagEventSyntax)
 	case HdrSubscriptionState:
 		_, e = parseToken(v, DiagSubscriptionState)
 	case HdrSecurityClient, HdrSecurityServer, HdrSecurityVerify:
+		if cleanTokens(v, true) {
+			return
+		}
 		m.checkList(h, v, func(v []byte) (e fault) { _, e = parseToken(v, DiagSecuritySyntax); return e })
 		return
 	case HdrReason:
 		m.checkList(h, v, func(v []byte) (e fault) { _, e = parseToken(v, DiagReasonSyntax); return e })
 		return
 	case HdrAcceptContact, HdrRejectContact:
+		if cleanTokens(v, true) {
+			return
+		}
 		m.checkList(h, v, func(v []byte) (e fault) { _, e = parseToken(v, DiagParamSyntax); return e })
 		return
 	case HdrRetryAfter, HdrSessionExpires, HdrMinSE:
+		if cleanDelta(v) {
+			return
+		}
 		_, e = parseDelta(v)
 	case HdrAuthorization, HdrProxyAuthorization, HdrWWWAuthenticate, HdrProxyAuthenticate:
 		_, e = parseAuth(v)
@@ -68,6 +83,9 @@ func (m *Message) checkHeader(h *Header) {
 			m.checkAddrList(h, v)
 			return
 		case flags&hAddr != 0:
+			if h.ID == HdrFrom && cleanAddrs(v, false, "tag", true) || h.ID != HdrFrom && cleanAddrs(v, false, "", false) {
+				return
+			}
 			var na NameAddr
 			na, e = parseNameAddr(v)
 			if h.ID == HdrFrom && e.ID == DiagNone {
@@ -138,6 +156,9 @@ func (m *Message) checkList(h *Header, v []byte, check func([]byte) fault) {
 }
 
 func (m *Message) checkAddrList(h *Header, v []byte) {
+	if h.ID == HdrContact && cleanAddrs(v, true, "expires", false) || h.ID != HdrContact && cleanAddrs(v, true, "", false) {
+		return
+	}
 	l := listScanner{b: v}
 	for l.more() {
 		s := l.next()
@@ -161,8 +182,11 @@ func (m *Message) checkAddrList(h *Header, v []byte) {
 
 // checkVia looks at each element; what the branch is like matters in the topmost only.
 func (m *Message) checkVia(h *Header, v []byte) {
+	top := int(m.first[HdrVia]) == len(m.Headers)
+	if cleanVia(v, top) {
+		return
+	}
 	l := listScanner{b: v}
-	top := m.first[HdrVia] == uint32(len(m.Headers))
 	for l.more() {
 		s := l.next()
 		if s.Len == 0 {

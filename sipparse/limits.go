@@ -21,6 +21,7 @@ func (l Limits) withDefaults() Limits {
 	set(&l.Header, 256<<10)
 	set(&l.Body, 4<<20)
 	set(&l.Headers, 2048)
+	l.Headers = min(l.Headers, 1<<16-1)
 	set(&l.Parts, 1024)
 	set(&l.Depth, 16)
 	set(&l.Diags, 128)

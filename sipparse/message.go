@@ -56,15 +56,20 @@ type Message struct {
 	// ContentLength is the value of the header field, -1 when there is none or none that can be used.
 	ContentLength int64
 
-	first    [hdrCount]uint32 // index+1 of the first of each known header field
+	first [hdrCount]uint16 // index+1 of the first of each known header field
+	state
+}
+
+// state is what Parse has to remember.
+type state struct {
 	maxDiags int
-	dropped  bool
-	bareLF   bool
-	nonASCII bool
+	clCount  int  // Content-Length header fields
+	clBad    bool // one of them cannot be read
+	clOther  bool // two of them differ
+	dropped  bool // a diagnostic was dropped
+	bareLF   bool // was noted
+	nonASCII bool // was noted
 	datagram bool
-	clCount  int
-	clBad    bool
-	clOther  bool
 	part     bool // the header of a MIME part: no checks of SIP header fields
 }
 
@@ -87,7 +92,7 @@ func (m *Message) Parse(raw []byte, o Options) error {
 		raw = raw[:maxRaw]
 	}
 	lim := o.Limits.withDefaults()
-	*m = Message{Raw: raw, Headers: m.Headers[:0], Diags: m.Diags[:0], ContentLength: -1, maxDiags: lim.Diags, datagram: o.Datagram}
+	m.reset(raw, o.Datagram, lim)
 
 	pos := 0
 	for pos < len(raw) && (raw[pos] == '\r' || raw[pos] == '\n') {
@@ -121,6 +126,15 @@ func (m *Message) Parse(raw []byte, o Options) error {
 	m.body()
 	m.mandatory()
 	return nil
+}
+
+func (m *Message) reset(raw []byte, datagram bool, lim Limits) {
+	m.Raw = raw
+	m.Method, m.RequestURI, m.Version, m.Reason, m.StatusSpan, m.StartLine, m.Body, m.Extra = Span{}, Span{}, Span{}, Span{}, Span{}, Span{}, Span{}, Span{}
+	m.Request, m.Status, m.HeaderEnd, m.ContentLength = false, 0, 0, -1
+	m.Headers, m.Diags = m.Headers[:0], m.Diags[:0]
+	clear(m.first[:])
+	m.state = state{maxDiags: lim.Diags, datagram: datagram}
 }
 
 func (m *Message) diag(id DiagID, h HeaderID, off, n int, detail string) {
@@ -165,7 +179,8 @@ func (m *Message) startLine(line []byte, at int, complete bool, s startLine) {
 			m.diag(DiagStartLineTrailingSpace, HdrOther, at+s.end, len(line)-s.end, "")
 		}
 		uri := line[u0:u1]
-		if i := bytes.IndexAny(uri, " \t"); i >= 0 {
+		if cleanSIPURI(uri, 0) == len(uri) {
+		} else if i := bytes.IndexAny(uri, " \t"); i >= 0 {
 			m.diag(DiagRequestURISpace, HdrOther, at+u0+i, 1, "")
 		} else if u, err := parseURI(uri); err.ID != DiagNone {
 			m.diag(DiagRequestURIBad, HdrOther, at+u0+err.Off, 0, err.ID.String())
@@ -265,25 +280,11 @@ func (m *Message) parseHeaders(pos, limit int) (int, bool) {
 		start, folded := pos, false
 		var end int // of the last line, without its line end
 		for {
-			nl := bytes.IndexByte(raw[pos:], '\n')
-			from := pos
-			if nl < 0 {
-				pos = len(raw)
-				end = pos
-				if end > from && raw[end-1] == '\r' {
-					end--
-				}
+			if i := printable(raw, pos); i+1 < len(raw) && raw[i] == '\r' && raw[i+1] == '\n' {
+				end = i
+				pos = i + 2
 			} else {
-				end = pos + nl
-				pos = end + 1
-				if end > from && raw[end-1] == '\r' {
-					end--
-				} else {
-					m.lineLF(end)
-				}
-			}
-			if !plain(raw[from:end]) {
-				m.oddOctets(HdrOther, from, end)
+				end, pos = m.oddLine(pos, i)
 			}
 			if pos >= len(raw) || raw[pos] != ' ' && raw[pos] != '\t' {
 				break
@@ -307,6 +308,30 @@ func (m *Message) parseHeaders(pos, limit int) (int, bool) {
 		m.header(h, start, end)
 	}
 	return len(raw), false
+}
+
+// oddLine is for a line that does not simply go from printable octets to CR LF; the first odd octet is at i. It gives the
+// end of the line without line end, and the offset of the next line.
+func (m *Message) oddLine(pos, i int) (end, next int) {
+	raw := m.Raw
+	if nl := bytes.IndexByte(raw[i:], '\n'); nl < 0 {
+		next = len(raw)
+		if end = next; end > pos && raw[end-1] == '\r' {
+			end--
+		}
+	} else {
+		end = i + nl
+		next = end + 1
+		if end > pos && raw[end-1] == '\r' {
+			end--
+		} else {
+			m.lineLF(end)
+		}
+	}
+	if i < end {
+		m.oddOctets(HdrOther, i, end)
+	}
+	return end, next
 }
 
 // splitHeader finds name and value of one header field in raw[start:end].
@@ -359,7 +384,7 @@ func (m *Message) header(h Header, start, end int) {
 		return
 	}
 	if m.first[h.ID] == 0 {
-		m.first[h.ID] = uint32(len(m.Headers))
+		m.first[h.ID] = uint16(len(m.Headers))
 	} else if headerTable[h.ID].flags&hSingle != 0 && h.ID != HdrContentLength {
 		m.diag(DiagDuplicateHeader, h.ID, start, end-start, "")
 	}
@@ -403,22 +428,25 @@ func (m *Message) body() {
 
 // mandatory notes the header fields that each message needs, RFC 3261 8.1.1 and 8.2.6.2.
 func (m *Message) mandatory() {
-	need := func(id HeaderID, d DiagID) {
-		if m.first[id] == 0 {
-			m.diag(d, id, m.HeaderEnd, 0, "")
-		}
+	if m.first[HdrVia] == 0 || m.first[HdrFrom] == 0 || m.first[HdrTo] == 0 || m.first[HdrCallID] == 0 || m.first[HdrCSeq] == 0 {
+		m.need(HdrVia, DiagMissingVia)
+		m.need(HdrFrom, DiagMissingFrom)
+		m.need(HdrTo, DiagMissingTo)
+		m.need(HdrCallID, DiagMissingCallID)
+		m.need(HdrCSeq, DiagMissingCSeq)
 	}
-	need(HdrVia, DiagMissingVia)
-	need(HdrFrom, DiagMissingFrom)
-	need(HdrTo, DiagMissingTo)
-	need(HdrCallID, DiagMissingCallID)
-	need(HdrCSeq, DiagMissingCSeq)
 	if m.Request {
-		need(HdrMaxForwards, DiagMissingMaxForwards)
+		m.need(HdrMaxForwards, DiagMissingMaxForwards)
 		switch string(m.Method.In(m.Raw)) {
 		case "INVITE", "SUBSCRIBE", "REFER":
-			need(HdrContact, DiagMissingContact)
+			m.need(HdrContact, DiagMissingContact)
 		}
+	}
+}
+
+func (m *Message) need(id HeaderID, d DiagID) {
+	if m.first[id] == 0 {
+		m.diag(d, id, m.HeaderEnd, 0, "")
 	}
 }
 

@@ -255,7 +255,7 @@ func (sp *splitter) split(index int) {
 
 // part reads the header of body[start:end] and adds the part. base is the offset of body[0].
 func (sp *splitter) part(p *Part, body []byte, base, start, end int) {
-	m := Message{Raw: body[:end], maxDiags: sp.lim.Diags, part: true}
+	m := Message{Raw: body[:end], state: state{maxDiags: sp.lim.Diags, part: true}}
 	pos, ended := m.parseHeaders(start, sp.lim.Headers)
 	if !ended && pos < end {
 		m.diag(DiagPartNoEmptyLine, HdrOther, pos, 0, "")

@@ -1,69 +1,75 @@
 package sipparse
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"math/bits"
+)
 
 // Classes of octets, as in RFC 3261 25.1.
 const (
-	clToken  = 1 << iota // token
-	clWS                 // SP, HTAB, CR, LF: white space inside a value, folds included
-	clDigit              // DIGIT
-	clAlpha              // ALPHA
-	clScheme             // octets of a scheme after the first
-	clURI                // octets that a URI may hold
-	clHost               // octets of a host name or address
+	clToken    = 1 << iota // token
+	clWS                   // SP, HTAB, CR, LF: white space inside a value, folds included
+	clDigit                // DIGIT
+	clAlpha                // ALPHA
+	clScheme               // octets of a scheme after the first
+	clURI                  // octets that a URI may hold
+	clHost                 // octets of a host name or address
+	clUser                 // octets of a user part that need no closer look
+	clName                 // octets of a host name or IPv4 address
+	clURIParam             // octets of URI parameters, ";" and "=" included
 )
 
-var class = func() (t [256]uint8) {
-	add := func(s string, c uint8) {
+var class = func() (t [256]uint16) {
+	add := func(s string, c uint16) {
 		for i := range len(s) {
 			t[s[i]] |= c
 		}
 	}
 	for c := '0'; c <= '9'; c++ {
-		t[c] |= clDigit | clToken | clScheme | clURI | clHost
+		t[c] |= clDigit | clToken | clScheme | clURI | clHost | clUser | clName | clURIParam
 	}
 	for c := 'A'; c <= 'Z'; c++ {
-		t[c] |= clAlpha | clToken | clScheme | clURI | clHost
-		t[c|0x20] |= clAlpha | clToken | clScheme | clURI | clHost
+		t[c] |= clAlpha | clToken | clScheme | clURI | clHost | clUser | clName | clURIParam
+		t[c|0x20] |= clAlpha | clToken | clScheme | clURI | clHost | clUser | clName | clURIParam
 	}
 	add("-.!%*_+`'~", clToken)
 	add(" \t\r\n", clWS)
 	add("+-.", clScheme)
 	add("-_.!~*'();/?:@&=+$,%[]#", clURI)
 	add("-._:[]", clHost)
+	add("-_.!~*'()&=+$,;/%", clUser)
+	add("-._", clName)
+	add("-_.!~*'()&=+$,;/%[]:", clURIParam)
 	return t
 }()
 
-func is(c byte, cl uint8) bool { return class[c]&cl != 0 }
+func is(c byte, cl uint16) bool { return class[c]&cl != 0 }
 
 const (
 	ones  = 0x0101010101010101
 	highs = 0x8080808080808080
 )
 
-// plain tells whether all octets are printable ASCII. It works on eight octets at a time since it sees the whole header
-// section of every message.
-func plain(b []byte) bool {
-	for len(b) >= 8 {
-		x := binary.LittleEndian.Uint64(b)
-		del := x ^ (0x7f * ones)
-		if (x|(x-0x20*ones)|(del-ones))&highs != 0 {
-			// One of: an octet above 0x7f, one below 0x20, or DEL; borrows may also report a neighbour, so look closer.
-			for _, c := range b[:8] {
-				if c-0x20 > 0x5e {
-					return false
-				}
-			}
+// printable gives the number of printable ASCII octets that b[from:] begins with, as an offset of b. It looks at eight
+// octets at a time since it sees the whole header section of every message.
+func printable(b []byte, from int) int {
+	for len(b)-from >= 8 {
+		x := binary.LittleEndian.Uint64(b[from:])
+		// A high bit is set for an octet above 0x7f, one below 0x20, and DEL. A borrow can set a wrong one, but only
+		// above a right one, and only the lowest counts.
+		if odd := (x | (x - 0x20*ones) | ((x ^ 0x7f*ones) - ones)) & highs; odd != 0 {
+			return from + bits.TrailingZeros64(odd)/8
 		}
-		b = b[8:]
+		from += 8
 	}
-	for _, c := range b {
-		if c-0x20 > 0x5e {
-			return false
-		}
+	for from < len(b) && b[from]-0x20 <= 0x5e {
+		from++
 	}
-	return true
+	return from
 }
+
+// plain tells whether all octets are printable ASCII.
+func plain(b []byte) bool { return printable(b, 0) == len(b) }
 
 // trim cuts white space, folds included, off both ends and returns offsets.
 func trim(b []byte, from, to int) (int, int) {
