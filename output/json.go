@@ -537,7 +537,7 @@ func appendMarks(dst []byte, n *record.Node) []byte {
 
 // needsMarks reports which marks a value lacks.
 func needsMarks(n *record.Node) (cut, held bool) {
-	held = n.Flags&record.Withheld != 0 && !strings.Contains(n.Str, WithheldMark)
+	held = n.Flags&record.Withheld != 0 && !strings.Contains(n.Str, "withheld]") && !strings.Contains(n.Str, "withheld,")
 	cut = n.Flags&record.Cut != 0 && !strings.HasSuffix(strings.TrimSuffix(n.Str, WithheldMark), CutMark)
 	return cut, held
 }

@@ -353,22 +353,22 @@ func compileOperand2(o *operand) (seq, string, val) {
 	return compileOperand(field), o.fn, o.lit
 }
 
+// sliceOf cuts values. A range that lies outside the value adds nothing, as in Wireshark, and a slice of nothing is
+// absent.
 func sliceOf(q seq, spans []span) seq {
 	return func(r *record.Record, pos int64) (val, int64) {
-	values:
 		for v, at := q(r, pos); at >= 0; v, at = q(r, at) {
-			s, ok := spans[0].cut(v.s)
-			if !ok {
-				continue
-			}
-			for _, sp := range spans[1:] {
-				more, ok := sp.cut(v.s)
-				if !ok {
-					continue values
+			out := ""
+			for _, sp := range spans {
+				if s, ok := sp.cut(v.s); ok && out == "" {
+					out = s // one range needs no copy
+				} else if ok {
+					out += s
 				}
-				s += more
 			}
-			return val{k: record.Octets, s: s}, at
+			if out != "" {
+				return val{k: record.Octets, s: out}, at
+			}
 		}
 		return val{}, end
 	}
