@@ -260,6 +260,13 @@ func (p *parser) readPayload(t PayloadType) Payload {
 		return p.readESK()
 	case TypeSAKKE:
 		return p.readSAKKE(pick(p.room, usedSAKKE, roomSAKKE(p.room)), &sakkeFields)
+	}
+	p.spec = "RFC 3830 6"
+	if p.left() == 0 {
+		p.u8("undecoded")
+		return &Raw{PayloadType: t}
+	}
+	switch t {
 	case TypeSK, TypeECCPT:
 		p.deviate(DevKeyDataOutside, p.off, p.end, "undecoded", "RFC 6267 table 3", t.String()+" outside its encrypted payload, kept raw")
 		return nil

@@ -285,6 +285,7 @@ func TestDamage(t *testing.T) {
 		{"short signature", at(9, 0, "2080"), "sign-length sign-not-last trailing-octets", nil},
 		{"no SIGN", func(b []byte) []byte { b[last] = 0; return b[:sign] }, "missing-payload", nil},
 		{"no SIGN, trailing", func(b []byte) []byte { b[last] = 0; return b }, "trailing-octets missing-payload", nil},
+		{"unknown payload, but none", func(b []byte) []byte { b[last] = 99; return b[:sign] }, "", ErrShort},
 		{"no payload", func(b []byte) []byte { b[2] = 0; return b[:21] }, "missing-payload missing-payload missing-payload missing-payload missing-payload missing-payload missing-payload missing-payload", nil},
 		{"policy value too long", at(6, 21, "ff"), "inner-structure", nil},
 		{"extension type", at(8, 1, "20"), "", nil},
