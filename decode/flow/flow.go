@@ -1,6 +1,8 @@
 package flow
 
 import (
+	"fmt"
+	"hash/maphash"
 	"maps"
 	"net/netip"
 	"slices"
@@ -82,7 +84,13 @@ type Decoder struct {
 	nums   arena[uint64]
 	encaps encapTree
 
-	unknownLinks map[uint16]bool
+	seam    *seam
+	com     common
+	seed    maphash.Seed
+	due     int64 // when expire is to be called, on the clock
+	frags   fragTable
+	streams streamTable
+	assocs  assocTable
 }
 
 // New returns a Decoder that hands what it finds to h.
@@ -91,7 +99,11 @@ func New(cfg Config, h Handler) *Decoder {
 	d.clock.maxStep = int64(d.cfg.MaxStep)
 	d.bytes.size, d.segs.size, d.nums.size = 64<<10, 512, 512
 	d.encaps.init()
-	d.unknownLinks = make(map[uint16]bool)
+	d.seam = newSeam()
+	d.seed, d.due = maphash.MakeSeed(), never
+	d.frags.m = make(map[fragKey]*fragSet)
+	d.streams.m = make(map[flowKey]*stream)
+	d.assocs.m = make(map[assocKey]*assoc)
 	return d
 }
 
@@ -99,25 +111,57 @@ func New(cfg Config, h Handler) *Decoder {
 func (d *Decoder) Frame(f *Frame) {
 	d.stats.Frames++
 	d.stats.Octets += uint64(len(f.Data))
-	d.cur = *f
-	d.verdict = VerdictNone
-	d.frame(f)
-	d.stats.Verdicts[d.verdict]++
-	d.cur.Data = nil
-}
-
-func (d *Decoder) frame(f *Frame) {
 	d.clock.tick(f.Time)
 	if uint64(f.Orig) > uint64(len(f.Data)) {
 		d.stats.CutFrames++
 	}
+	if d.clock.now < d.due && look(f.Link, f.Data) {
+		d.stats.Verdicts[VerdictMedia]++
+		return
+	}
+	d.frame(f)
+}
+
+// frame decodes one frame the long way.
+func (d *Decoder) frame(f *Frame) {
+	d.cur = *f
+	d.verdict = VerdictNone
+	if d.clock.now >= d.due {
+		d.expire()
+	}
 	p := packet{enc: d.encaps.root, cut: uint64(f.Orig) > uint64(len(f.Data))}
-	d.link(&p, f.Link, f.Data)
+	if !d.common(&p, f.Link, f.Data) {
+		d.link(&p, f.Link, f.Data)
+	}
+	if len(d.frags.pending) > 0 {
+		d.drain()
+	}
+	d.stats.Verdicts[d.verdict]++
+	d.cur.Data = nil
 }
 
 // Flush ends the input: messages still open are handed out as truncated, and incomplete fragment sets are reported.
 // The Decoder may be used again afterwards.
 func (d *Decoder) Flush() {
+	last := d.cur
+	d.flushStreams()
+	open := d.stats.FragmentHeadless
+	for s := d.frags.oldest; s != nil; s = d.frags.oldest {
+		if s.state == fragOpen {
+			d.stats.FragmentTimedOut++
+		}
+		d.giveUp(s)
+	}
+	d.drain()
+	d.flushStreams() // what those datagrams carried
+	d.flushAssocs()
+	d.due = never
+	d.cur = last
+	d.cur.Number = 0
+	if n := d.stats.FragmentHeadless - open; n > 0 {
+		d.h.Finding(record.Finding{ID: "frag-incomplete", Severity: record.Note, Clause: "RFC 791 3.2",
+			Message: fmt.Sprintf("the input ended with %d fragmented datagrams of which the first fragment is missing", n)}, d.context(nil, ""))
+	}
 }
 
 // Stats returns the counters so far.

@@ -65,6 +65,7 @@ type Stats struct {
 	FragmentTimedOut   uint64
 	FragmentDropped    uint64 // sets given up: not SIP, oversize or a limit
 	FragmentDuplicates uint64
+	FragmentHeadless   uint64 // sets given up without having seen the first fragment
 
 	Chunks uint64 // SCTP DATA and I-DATA chunks looked at
 

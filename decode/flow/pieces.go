@@ -1,0 +1,79 @@
+package flow
+
+import (
+	"bytes"
+	"slices"
+	"sort"
+
+	"github.com/mcxdump/mcxdump/decode/record"
+)
+
+// A piece is a stretch of octets that waits for what comes before it: an IP fragment or a TCP segment out of order.
+type piece struct {
+	off  int64 // in the datagram or stream
+	data []byte
+	time int64
+	segs []record.Segment // where the octets came from, offsets relative to data
+}
+
+func (q *piece) end() int64 { return q.off + int64(len(q.data)) }
+
+// pieceCost is what a piece costs beside its octets.
+const pieceCost = 128
+
+// put says what add found.
+type put struct {
+	added              int // octets that were new
+	pieces             int // pieces added
+	duplicate          bool
+	overlaps, conflict bool
+}
+
+// addPiece puts octets into a list of pieces that is sorted and free of overlaps. What is there already wins; only what
+// is new is copied. conflict says that overlapping octets differ.
+func addPiece(list []*piece, off int64, b []byte, time int64, origin func(b []byte) []record.Segment) ([]*piece, put) {
+	var r put
+	end := off + int64(len(b))
+	i := sort.Search(len(list), func(i int) bool { return list[i].end() > off })
+	if i == len(list) || list[i].off >= end { // nothing overlaps
+		r.added, r.pieces = len(b), 1
+		return slices.Insert(list, i, &piece{off: off, data: bytes.Clone(b), time: time, segs: origin(b)}), r
+	}
+	if q := list[i]; q.off == off && len(q.data) == len(b) && bytes.Equal(q.data, b) {
+		r.duplicate = true
+		return list, r
+	}
+	r.overlaps = true
+	var fresh []*piece
+	for at := off; at < end; {
+		stop := end // of the hole that begins at at
+		if i < len(list) {
+			stop = min(stop, list[i].off)
+		}
+		if stop > at {
+			c := b[at-off : stop-off]
+			fresh = append(fresh, &piece{off: at, data: bytes.Clone(c), time: time, segs: origin(c)})
+			r.added += len(c)
+			at = stop
+			continue
+		}
+		q := list[i]
+		stop = min(end, q.end())
+		if !bytes.Equal(b[at-off:stop-off], q.data[at-q.off:stop-q.off]) {
+			r.conflict = true
+		}
+		at = stop
+		i++
+	}
+	if len(fresh) > 0 {
+		r.pieces = len(fresh)
+		list = append(list, fresh...)
+		slices.SortFunc(list, func(a, b *piece) int {
+			if a.off < b.off {
+				return -1
+			}
+			return 1
+		})
+	}
+	return list, r
+}

@@ -1,0 +1,292 @@
+package flow
+
+import (
+	"hash/maphash"
+	"net/netip"
+	"sort"
+
+	"github.com/mcxdump/mcxdump/decode/record"
+)
+
+// streamList is a list of streams by last use.
+type streamList struct {
+	oldest, newest *stream
+	bytes          int64
+	n              int
+}
+
+func (l *streamList) push(st *stream) {
+	st.list, st.prev, st.next = l, l.newest, nil
+	if st.prev != nil {
+		st.prev.next = st
+	} else {
+		l.oldest = st
+	}
+	l.newest = st
+	l.bytes += st.held
+	l.n++
+}
+
+func (l *streamList) cut(st *stream) {
+	if st.prev != nil {
+		st.prev.next = st.next
+	} else {
+		l.oldest = st.next
+	}
+	if st.next != nil {
+		st.next.prev = st.prev
+	} else {
+		l.newest = st.prev
+	}
+	st.prev, st.next, st.list = nil, nil, nil
+	l.bytes -= st.held
+	l.n--
+}
+
+// Streams that are known to be SIP are in a list of their own, so that a flood of others does not push them out.
+const (
+	listPlain = iota
+	listSIP
+	numLists
+)
+
+type streamTable struct {
+	m     map[flowKey]*stream
+	lists [numLists]streamList
+	heap  []*stream // by due
+}
+
+func (t *streamTable) bytes() int64 { return t.lists[listPlain].bytes + t.lists[listSIP].bytes }
+
+func (t *streamTable) use(st *stream) {
+	if l := st.list; l.newest != st {
+		l.cut(st)
+		l.push(st)
+	}
+}
+
+func (t *streamTable) move(st *stream, list int) {
+	st.list.cut(st)
+	t.lists[list].push(st)
+}
+
+func (t *streamTable) remove(st *stream) {
+	if t.m[st.key] == st {
+		delete(t.m, st.key)
+	}
+	if st.list != nil {
+		st.list.cut(st)
+	}
+}
+
+// newStream makes an entry whose next octet has sequence number seq.
+func (d *Decoder) newStream(p *packet, k flowKey, seq uint32) *stream {
+	if len(d.streams.m) >= d.cfg.Streams {
+		d.limit(LimitStreams)
+		old := d.streams.lists[listPlain].oldest
+		if old == nil {
+			old = d.streams.lists[listSIP].oldest
+		}
+		d.forgetStream(old)
+	}
+	st := &stream{key: k, held: streamCost}
+	d.streams.m[k] = st
+	d.streams.lists[listPlain].push(st)
+	d.open(st, p, seq)
+	return st
+}
+
+// open makes a stream undecided again, from sequence number seq on.
+func (d *Decoder) open(st *stream, p *packet, seq uint32) {
+	st.state, st.nextSeq = streamProbe, seq
+	st.streamData = &streamData{cutAt: -1, enc: p.enc, file: d.cur.File, iface: d.cur.Interface, lastFrame: d.cur.Number,
+		src: netip.AddrPortFrom(p.src, p.sport), dst: netip.AddrPortFrom(p.dst, p.dport)}
+}
+
+// ignore drops a stream from the road; only the entry stays.
+func (d *Decoder) ignore(st *stream) {
+	d.stats.StreamsIgnored++
+	st.state, st.streamData = streamIgnored, nil
+	if st.list != &d.streams.lists[listPlain] {
+		d.streams.move(st, listPlain)
+	}
+	d.account(st)
+}
+
+func (s *streamData) remember(off int64, b []byte, seed maphash.Seed) {
+	s.recent[s.nth&15] = recentSegment{off, len(b), maphash.Bytes(seed, b)}
+	s.nth++
+}
+
+// conflicts reports whether b at off is one of the latest segments with other octets in it.
+func (s *streamData) conflicts(off int64, b []byte, seed maphash.Seed) bool {
+	for i := range s.recent {
+		if r := &s.recent[i]; r.off == off && r.n == len(b) {
+			return r.sum != maphash.Bytes(seed, b)
+		}
+	}
+	return false
+}
+
+// schedule makes expireStreams look at a stream when its hole or its RST is due.
+func (d *Decoder) schedule(st *stream) {
+	due := int64(never)
+	if len(st.wait) > 0 {
+		due = st.since + int64(d.cfg.GapWait)
+		if st.acked {
+			due = min(due, st.since+ackedWait)
+		}
+	}
+	if st.reset != 0 {
+		due = min(due, st.reset+resetWait)
+	}
+	if due == never || st.inHeap && st.due <= due {
+		return // it is looked at before, and scheduled again then
+	}
+	st.due = due
+	t := &d.streams
+	if !st.inHeap {
+		st.inHeap = true
+		t.heap = append(t.heap, st)
+		t.up(len(t.heap) - 1)
+	} else {
+		for i := range t.heap { // rare: only an acknowledgement or a RST brings the time forward
+			if t.heap[i] == st {
+				t.up(i)
+				break
+			}
+		}
+	}
+	d.wake(due)
+}
+
+func (t *streamTable) up(i int) {
+	h := t.heap
+	for i > 0 {
+		up := (i - 1) / 2
+		if h[up].dueAt() <= h[i].dueAt() {
+			break
+		}
+		h[up], h[i] = h[i], h[up]
+		i = up
+	}
+}
+
+func (t *streamTable) pop() *stream {
+	h := t.heap
+	top := h[0]
+	n := len(h) - 1
+	h[0], h[n] = h[n], nil
+	t.heap = h[:n]
+	h = t.heap
+	for i := 0; ; {
+		c := 2*i + 1
+		if c >= n {
+			break
+		}
+		if c+1 < n && h[c+1].dueAt() < h[c].dueAt() {
+			c++
+		}
+		if h[i].dueAt() <= h[c].dueAt() {
+			break
+		}
+		h[i], h[c] = h[c], h[i]
+		i = c
+	}
+	return top
+}
+
+// dueAt is 0 for a stream whose data is gone: it leaves the heap at the next look.
+func (st *stream) dueAt() int64 {
+	if st.streamData == nil {
+		return 0
+	}
+	return st.due
+}
+
+// expireStreams does what is due and returns when the next one is.
+func (d *Decoder) expireStreams() int64 {
+	for len(d.streams.heap) > 0 {
+		st := d.streams.heap[0]
+		if due := st.dueAt(); due > d.clock.now {
+			return due
+		}
+		d.streams.pop()
+		if st.streamData == nil {
+			continue
+		}
+		st.inHeap = false
+		if st.reset != 0 && st.reset+resetWait <= d.clock.now {
+			d.closeStream(st)
+			continue
+		}
+		if len(st.wait) > 0 {
+			due := st.since + int64(d.cfg.GapWait)
+			if st.acked {
+				due = min(due, st.since+ackedWait)
+			}
+			if due <= d.clock.now {
+				d.skipHole(st)
+			}
+		}
+		d.settle(st)
+		if st.streamData != nil {
+			d.schedule(st)
+		}
+	}
+	return never
+}
+
+// A span says that the octets of a stream from off on came from a frame.
+type span struct {
+	off, time int64
+	frame     uint64
+}
+
+// spanMap maps the offsets of a stream to frames, for the octets that are still open.
+type spanMap struct {
+	list    []span
+	scratch []record.Segment
+}
+
+func (m *spanMap) add(off int64, b []byte, time int64, origin func([]byte, uint32, []record.Segment) []record.Segment) {
+	m.scratch = origin(b, 0, m.scratch[:0])
+	for _, g := range m.scratch {
+		n := len(m.list)
+		if n > 0 && (m.list[n-1].frame == g.Frame || n >= maxSpans) {
+			m.list[n-1].time = time
+			continue
+		}
+		m.list = append(m.list, span{off + int64(g.Off), time, g.Frame})
+	}
+}
+
+// find returns the index of the span that off is in, -1 when there is none.
+func (m *spanMap) find(off int64) int {
+	return sort.Search(len(m.list), func(i int) bool { return m.list[i].off > off }) - 1
+}
+
+// segments appends where the octets [off, end) of the stream came from, placed at offset at of a message, and returns
+// the time of the latest one.
+func (m *spanMap) segments(dst []record.Segment, off, end int64, at uint32) ([]record.Segment, int64) {
+	i := max(m.find(off), 0)
+	var time int64
+	for ; i < len(m.list) && (m.list[i].off < end || i == 0); i++ {
+		s := m.list[i]
+		o := at + uint32(max(0, s.off-off))
+		time = s.time
+		if n := len(dst); n > 0 && dst[n-1].Frame == s.frame {
+			continue
+		}
+		dst = append(dst, record.Segment{Off: o, Frame: s.frame})
+	}
+	return dst, time
+}
+
+// drop forgets what lies before off.
+func (m *spanMap) drop(off int64) {
+	i := m.find(off)
+	if i > 0 && (i > 64 || i*2 >= len(m.list)) {
+		m.list = append(m.list[:0], m.list[i:]...)
+	}
+}
