@@ -1,0 +1,232 @@
+package sakke
+
+import (
+	"math/big"
+
+	"github.com/mcxdump/mcxdump/keys/sakke/internal/fp"
+)
+
+// affine is a point of E other than infinity.
+type affine struct{ x, y fp.Element }
+
+// point is a point of E in Jacobian coordinates, (X/Z², Y/Z³); Z = 0 is
+// infinity, and so the zero value is.
+type point struct{ x, y, z fp.Element }
+
+// setAffine sets p = a.
+func (p *point) setAffine(a *affine) *point {
+	p.x, p.y = a.x, a.y
+	p.z.One()
+	return p
+}
+
+func (p *point) infinite() bool { return p.z.IsZero() }
+
+// neg sets a = -b.
+func (a *affine) neg(b *affine) *affine {
+	a.x = b.x
+	a.y.Neg(&b.y)
+	return a
+}
+
+// onCurve reports y² = x³ - 3x.
+func (a *affine) onCurve() bool {
+	var l, r, three fp.Element
+	l.Square(&a.y)
+	r.Square(&a.x)
+	r.Sub(&r, three.SetUint64(3)).Mul(&r, &a.x)
+	return l.Equal(&r)
+}
+
+// double sets p = 2q and returns the numerator of the tangent's slope,
+//
+//	M = 3(X²-Z⁴) = 3(X-Z²)(X+Z²)
+//	Z' = 2YZ                        slope = M/Z'
+//	S = 4XY²
+//	X' = M² - 2S
+//	Y' = M(S-X') - 8Y⁴
+//
+// together with Z² and 2Y², which the line also needs. p may be q. A point with
+// Y = 0 gives infinity, and infinity gives itself.
+func (p *point) double(q *point) (m, zz, yy2 fp.Element) {
+	var s, t fp.Element
+	zz.Square(&q.z)
+	yy2.Square(&q.y)
+	yy2.Double(&yy2)
+	m.Sub(&q.x, &zz)
+	t.Add(&q.x, &zz)
+	m.Mul(&m, &t)
+	t.Double(&m)
+	m.Add(&m, &t)
+	s.Mul(&q.x, &yy2)
+	s.Double(&s)
+	p.z.Mul(&q.y, &q.z)
+	p.z.Double(&p.z)
+	p.x.Square(&m)
+	p.x.Sub(&p.x, &s)
+	p.x.Sub(&p.x, &s)
+	t.Square(&yy2)
+	t.Double(&t) // 8Y⁴
+	s.Sub(&s, &p.x)
+	s.Mul(&m, &s)
+	p.y.Sub(&s, &t)
+	return m, zz, yy2
+}
+
+// add sets p = q + a and returns the numerator of the chord's slope,
+//
+//	H = xZ² - X
+//	N = yZ³ - Y
+//	Z' = ZH                         slope = N/Z'
+//	X' = N² - H³ - 2XH²
+//	Y' = N(XH² - X') - YH³
+//
+// p may be q. The cases q = a, q = -a and q infinite are told apart.
+func (p *point) add(q *point, a *affine) (n fp.Element) {
+	if q.infinite() {
+		p.setAffine(a)
+		return n
+	}
+	var h, hh, hhh, v, zz, t fp.Element
+	zz.Square(&q.z)
+	h.Mul(&a.x, &zz)
+	h.Sub(&h, &q.x)
+	n.Mul(&zz, &q.z)
+	n.Mul(&n, &a.y)
+	n.Sub(&n, &q.y)
+	if h.IsZero() {
+		if n.IsZero() {
+			n, _, _ = p.double(q)
+		} else {
+			*p = point{}
+		}
+		return n
+	}
+	hh.Square(&h)
+	hhh.Mul(&hh, &h)
+	v.Mul(&hh, &q.x)
+	p.z.Mul(&q.z, &h)
+	t.Square(&n)
+	t.Sub(&t, &hhh)
+	t.Sub(&t, &v)
+	p.x.Sub(&t, &v)
+	v.Sub(&v, &p.x)
+	hhh.Neg(&hhh)
+	p.y.Dot2(&n, &v, &hhh, &q.y)
+	return n
+}
+
+// equalAffine reports p = a without an inversion: X = xZ², Y = yZ³.
+func (p *point) equalAffine(a *affine) bool {
+	if p.infinite() {
+		return false
+	}
+	var zz, t fp.Element
+	zz.Square(&p.z)
+	if !t.Mul(&a.x, &zz).Equal(&p.x) {
+		return false
+	}
+	zz.Mul(&zz, &p.z)
+	return t.Mul(&a.y, &zz).Equal(&p.y)
+}
+
+// toAffine is (X/Z², Y/Z³), given 1/Z.
+func (p *point) toAffine(zInv *fp.Element) affine {
+	var a affine
+	var t fp.Element
+	t.Square(zInv)
+	a.x.Mul(&p.x, &t)
+	t.Mul(&t, zInv)
+	a.y.Mul(&p.y, &t)
+	return a
+}
+
+// affine returns p, which must not be infinite; ok is false when it is.
+func (p *point) affine() (a affine, ok bool) {
+	var zInv fp.Element
+	if !zInv.VarTimeInvert(&p.z) {
+		return a, false
+	}
+	return p.toAffine(&zInv), true
+}
+
+// allAffine converts points with one inversion; false if one is infinite.
+func allAffine(ps []point) ([]affine, bool) {
+	z := make([]fp.Element, len(ps))
+	for i := range ps {
+		z[i] = ps[i].z
+	}
+	if !fp.VarTimeInvertAll(z) {
+		return nil, false
+	}
+	out := make([]affine, len(ps))
+	for i := range ps {
+		out[i] = ps[i].toAffine(&z[i])
+	}
+	return out, true
+}
+
+// naf returns the digits of the non-adjacent form of k, lowest first.
+func naf(k *big.Int) []int8 {
+	// The digits are the bits of 3k minus the bits of k, one place up.
+	k3 := new(big.Int).Mul(k, big.NewInt(3))
+	out := make([]int8, 0, k3.BitLen())
+	for i := 1; i < k3.BitLen(); i++ {
+		out = append(out, int8(k3.Bit(i))-int8(k.Bit(i)))
+	}
+	return out
+}
+
+// varTimeMul returns [k]a, k ≥ 0, by the non-adjacent form.
+func varTimeMul(k *big.Int, a *affine) point {
+	var r point
+	var minus affine
+	minus.neg(a)
+	digits := naf(k)
+	for i := len(digits) - 1; i >= 0; i-- {
+		r.double(&r)
+		switch digits[i] {
+		case 1:
+			r.add(&r, a)
+		case -1:
+			r.add(&r, &minus)
+		}
+	}
+	return r
+}
+
+// parsePoint reads 04‖x‖y with x and y below p, on the curve. The order is not
+// looked at: checkOrder does that.
+func parsePoint(b []byte) (a affine, err error) {
+	if len(b) != PointSize {
+		return a, ErrLength
+	}
+	if b[0] != 4 {
+		return a, ErrPrefix
+	}
+	if _, err := a.x.SetCanonicalBytes(b[1 : 1+ElementSize]); err != nil {
+		return a, ErrCoordinate
+	}
+	if _, err := a.y.SetCanonicalBytes(b[1+ElementSize:]); err != nil {
+		return a, ErrCoordinate
+	}
+	if !a.onCurve() {
+		return a, ErrCurve
+	}
+	return a, nil
+}
+
+// hasOrderQ reports [q]a = 0. The cofactor is 4, and points of order 2, 4, 2q
+// and 4q are on the curve too; (0,0) even satisfies the equation of SAKKE.
+func (a *affine) hasOrderQ() bool {
+	r := varTimeMul(orderQ, a)
+	return r.infinite()
+}
+
+// bytes returns 04‖x‖y.
+func (a *affine) bytes() []byte {
+	out := make([]byte, 1, PointSize)
+	out[0] = 4
+	x, y := a.x.Bytes(), a.y.Bytes()
+	return append(append(out, x[:]...), y[:]...)
+}
