@@ -1,0 +1,454 @@
+package decode
+
+import (
+	"strconv"
+	"sync"
+
+	"github.com/mcxdump/mcxdump/decode/record"
+	"github.com/mcxdump/mcxdump/internal/xmlpull"
+)
+
+// An xmlDoc is a document, or the content of an element that was decrypted, as a flat tree over the octets of a part.
+// Node 0 stands for the document itself; what is inside the root element was read even when the document breaks off.
+type xmlDoc struct {
+	p     *Part
+	r     xmlpull.Reader
+	nodes []xmlNode
+	attrs []xmlpull.Attr
+	scope []xmlpull.Binding // in scope outside the document: of the element whose content it is
+	err   *xmlpull.Error
+	nsErr *xmlpull.Error
+}
+
+// An xmlNode is one element. Text is its character data without that of its children, put together.
+type xmlNode struct {
+	space, local, text        []byte
+	off, end                  int // the element
+	in, inEnd                 int // its content
+	textOff, textEnd          int // its character data
+	parent, first, last, next int32
+	attr, attrEnd             int32
+	exact                     bool // text is the part's octets from textOff to textEnd
+}
+
+var xmlDocs = sync.Pool{New: func() any { return new(xmlDoc) }}
+
+// readXML reads a part as a document. The caller gives it back with free.
+func (c *Context) readXML(p *Part) *xmlDoc { return c.readXMLScope(p, nil, false) }
+
+func (c *Context) readXMLScope(p *Part, scope []xmlpull.Binding, content bool) *xmlDoc {
+	d := xmlDocs.Get().(*xmlDoc)
+	d.p, d.scope = p, scope
+	var l xmlpull.Limits
+	if c.opt != nil {
+		l.Size, l.Depth, l.Items = c.opt.Limits.XMLOctets, c.opt.Limits.XMLDepth, c.opt.Limits.XMLNodes
+	}
+	if content {
+		d.r.ResetContent(p.Data, l, scope)
+	} else {
+		d.r.Reset(p.Data, l)
+	}
+	d.nodes = append(d.nodes[:0], xmlNode{end: len(p.Data), inEnd: len(p.Data), parent: -1})
+	d.attrs = d.attrs[:0]
+	cur := int32(0)
+	for d.r.Next() {
+		ev := d.r.Event()
+		switch ev.Kind {
+		case xmlpull.Start:
+			k := int32(len(d.nodes))
+			n := xmlNode{space: ev.Space, local: ev.Local, off: ev.Off, end: len(p.Data), in: ev.End, inEnd: len(p.Data), parent: cur, attr: int32(len(d.attrs))}
+			for _, a := range ev.Attrs {
+				if !a.Exact {
+					a.Value = append([]byte(nil), a.Value...)
+				}
+				d.attrs = append(d.attrs, a)
+			}
+			n.attrEnd = int32(len(d.attrs))
+			d.nodes = append(d.nodes, n)
+			if par := &d.nodes[cur]; par.last == 0 {
+				par.first, par.last = k, k
+			} else {
+				d.nodes[par.last].next = k
+				par.last = k
+			}
+			cur = k
+		case xmlpull.End:
+			n := &d.nodes[cur]
+			n.end, n.inEnd = ev.End, ev.Off
+			cur = n.parent
+		case xmlpull.Text, xmlpull.CData:
+			n := &d.nodes[cur]
+			switch {
+			case len(n.text) == 0 && len(trimSpace(ev.Text)) == 0:
+			case len(n.text) == 0 && ev.Exact:
+				n.text, n.exact, n.textOff, n.textEnd = ev.Text, true, ev.TextOff, ev.TextEnd
+			default:
+				if len(n.text) == 0 {
+					n.textOff = ev.TextOff
+				}
+				n.text, n.exact, n.textEnd = append(n.text, ev.Text...), false, ev.TextEnd
+			}
+		}
+	}
+	if e, ok := d.r.Err().(*xmlpull.Error); ok {
+		d.err = e
+	}
+	if e, ok := d.r.NamespaceErr().(*xmlpull.Error); ok {
+		d.nsErr = e
+	}
+	return d
+}
+
+// free gives the document back; nothing of it may be used any more.
+func (d *xmlDoc) free() {
+	if cap(d.nodes) > 4096 {
+		return // one large document must not stay in memory
+	}
+	clear(d.nodes)
+	clear(d.attrs)
+	d.p, d.scope, d.err, d.nsErr = nil, nil, nil, nil
+	d.r.Reset(nil, xmlpull.Limits{})
+	xmlDocs.Put(d)
+}
+
+// report turns what is wrong with the document into a finding.
+func (d *xmlDoc) report(c *Context) {
+	if e := d.err; e != nil {
+		c.Find("XML-12", record.Error, "XML 1.0 2.1", "malformed or unsafe XML: "+e.Text, d.p, nil, d.p.Place(e.Off, 0))
+	}
+	if e := d.nsErr; e != nil {
+		c.Find("XML-12", record.Error, "Namespaces in XML 1.0 6", "malformed or unsafe XML: "+e.Text, d.p, nil, d.p.Place(e.Off, 0))
+	}
+}
+
+// root is the index of the root element, 0 when there is none.
+func (d *xmlDoc) root() int32 { return d.nodes[0].first }
+
+// kids ranges over the child elements of a node.
+func (d *xmlDoc) kids(n int32) func(yield func(int32) bool) {
+	return func(yield func(int32) bool) {
+		for k := d.nodes[n].first; k != 0; k = d.nodes[k].next {
+			if !yield(k) {
+				return
+			}
+		}
+	}
+}
+
+// child finds the first child element with a local name and, unless space is empty, a name space.
+func (d *xmlDoc) child(n int32, space, local string) int32 {
+	for k := d.nodes[n].first; k != 0; k = d.nodes[k].next {
+		if string(d.nodes[k].local) == local && (space == "" || string(d.nodes[k].space) == space) {
+			return k
+		}
+	}
+	return 0
+}
+
+// is tells whether a node has this expanded name.
+func (d *xmlDoc) is(n int32, space, local string) bool {
+	return n != 0 && string(d.nodes[n].local) == local && string(d.nodes[n].space) == space
+}
+
+// attrOf finds an attribute without a name space.
+func (d *xmlDoc) attrOf(n int32, local string) *xmlpull.Attr {
+	for k := d.nodes[n].attr; k < d.nodes[n].attrEnd; k++ {
+		if a := &d.attrs[k]; !a.Decl && len(a.Prefix) == 0 && string(a.Local) == local {
+			return a
+		}
+	}
+	return nil
+}
+
+// place is where an element stands.
+func (d *xmlDoc) place(n int32) record.Place {
+	return d.p.Place(d.nodes[n].off, d.nodes[n].end-d.nodes[n].off)
+}
+
+// content is where the character data of an element stands.
+func (d *xmlDoc) content(n int32) record.Place {
+	return d.p.Place(d.nodes[n].textOff, d.nodes[n].textEnd-d.nodes[n].textOff)
+}
+
+func (d *xmlDoc) attrPlace(a *xmlpull.Attr) record.Place {
+	return d.p.Place(a.ValOff, a.ValEnd-a.ValOff)
+}
+
+// text is the character data of an element without white space around it.
+func (d *xmlDoc) text(n int32) []byte { return trimSpace(d.nodes[n].text) }
+
+// bindings lists the name spaces in scope inside an element, outermost first.
+func (d *xmlDoc) bindings(n int32) []xmlpull.Binding {
+	var path []int32
+	for ; n > 0; n = d.nodes[n].parent {
+		path = append(path, n)
+	}
+	out := append([]xmlpull.Binding(nil), d.scope...)
+	for i := len(path) - 1; i >= 0; i-- {
+		for k := d.nodes[path[i]].attr; k < d.nodes[path[i]].attrEnd; k++ {
+			if a := &d.attrs[k]; a.Decl {
+				b := xmlpull.Binding{URI: a.Value}
+				if len(a.Prefix) > 0 {
+					b.Prefix = a.Local
+				}
+				out = append(out, b)
+			}
+		}
+	}
+	return out
+}
+
+// trimSpace takes XML's white space off both ends.
+func trimSpace(b []byte) []byte {
+	for len(b) > 0 && (b[0] == ' ' || b[0] == '\n' || b[0] == '\t' || b[0] == '\r') {
+		b = b[1:]
+	}
+	for len(b) > 0 {
+		if e := b[len(b)-1]; e != ' ' && e != '\n' && e != '\t' && e != '\r' {
+			break
+		}
+		b = b[:len(b)-1]
+	}
+	return b
+}
+
+// put adds a text leaf, cut at the limit of one value.
+func (c *Context) put(f *record.Field, s []byte, at record.Place) *record.Node {
+	n := c.B.Node(f, at)
+	if n != nil {
+		c.setText(n, s)
+	}
+	return n
+}
+
+func (c *Context) setText(n *record.Node, s []byte) {
+	limit := 64 << 10
+	if c.opt != nil && c.opt.Limits.ValueBytes > 0 {
+		limit = c.opt.Limits.ValueBytes
+	}
+	if len(s) > limit {
+		s = s[:limit]
+		n.Flags |= record.Cut
+	}
+	n.Str = string(s)
+	n.Flags |= record.HasValue
+}
+
+// A treeFields is the set of fields under which an element of any kind is shown.
+type treeFields struct {
+	self, name, space, attrs, text *record.Field
+	sealed                         *protField
+	sealedAt                       *record.Field
+	children                       *treeFields // its children's fields, at every depth
+}
+
+func registerTree(name, title, clause string, list bool) *treeFields {
+	t := registerTreeLevel(name, title, clause, list)
+	t.children = registerTreeLevel(name+".children", "Child element", clause, true)
+	t.children.children = t.children
+	return t
+}
+
+func registerTreeLevel(name, title, clause string, list bool) *treeFields {
+	t := &treeFields{self: record.Register(record.Field{Name: name, Title: title, Clause: clause, Kind: record.Object, List: list})}
+	t.name = reg(name+".name", "Element", clause, record.String)
+	t.space = reg(name+".namespace", "Name space", clause, record.String)
+	t.attrs = record.Register(record.Field{Name: name + ".attributes", Title: "Attributes", Clause: clause, Kind: record.Map, Of: record.String, Identity: true})
+	t.text = record.Register(record.Field{Name: name + ".text", Title: "Text", Clause: clause, Kind: record.String, Identity: true})
+	t.sealed = registerProtected(name+".sealed", "Protected value", "TS 33.180 9.3.4", record.String, true)
+	t.sealedAt = reg(name+".sealed.at", "Where it stands: @attribute, text() or node()", "TS 33.180 9.3.4", record.String)
+	return t
+}
+
+// tree shows an element and everything below it. Protected URIs and encrypted content anywhere in it go through the
+// seam in protect.go; an encrypted element's own markup is not repeated.
+func (c *Context) tree(d *xmlDoc, n int32, t *treeFields) {
+	nd := &d.nodes[n]
+	if c.B.Open(t.self, d.place(n)) {
+		at := d.p.Place(nd.off, 0)
+		if nd.in > nd.off {
+			at = d.p.Place(nd.off, nd.in-nd.off)
+		}
+		c.put(t.name, nd.local, at)
+		if len(nd.space) > 0 {
+			c.put(t.space, nd.space, at)
+		}
+	}
+	c.treeAttrs(d, n, t)
+	if txt := d.text(n); len(txt) > 0 {
+		if u, ok := c.protectedURI(d.p, txt, d.content(n)); ok {
+			c.treeSealed(d, u, t, "text()")
+		} else {
+			c.put(t.text, txt, d.content(n))
+		}
+	}
+	c.treeKids(d, n, t)
+	c.B.Close()
+}
+
+func (c *Context) treeKids(d *xmlDoc, n int32, t *treeFields) {
+	for k := range d.kids(n) {
+		if d.is(k, nsXMLEnc, "EncryptedData") {
+			c.treeSealed(d, c.encryptedData(d, k), t, "node()")
+			continue
+		}
+		c.tree(d, k, t.children)
+	}
+}
+
+func (c *Context) treeAttrs(d *xmlDoc, n int32, t *treeFields) {
+	nd := &d.nodes[n]
+	open := false
+	for k := nd.attr; k < nd.attrEnd; k++ {
+		a := &d.attrs[k]
+		if a.Decl {
+			continue
+		}
+		if !open {
+			open = true
+			c.B.Open(t.attrs, d.p.Place(nd.off, nd.in-nd.off))
+		}
+		if c.B.Wants(t.attrs) {
+			key := string(a.Local)
+			if len(a.Prefix) > 0 {
+				key = string(a.Prefix) + ":" + key
+			}
+			if e := c.B.Entry(t.attrs, key, "", d.attrPlace(a)); e != nil {
+				c.setText(e, a.Value)
+			}
+		}
+	}
+	if open {
+		c.B.Close()
+	}
+	for k := nd.attr; k < nd.attrEnd; k++ {
+		a := &d.attrs[k]
+		if a.Decl {
+			continue
+		}
+		if u, ok := c.protectedURI(d.p, a.Value, d.attrPlace(a)); ok {
+			c.treeSealed(d, u, t, "@"+string(a.Local))
+		}
+	}
+}
+
+// treeSealed shows one protected value of a tree; the elements that were encrypted follow when it could be opened.
+func (c *Context) treeSealed(d *xmlDoc, s *sealedData, t *treeFields, where string) {
+	o := c.sealed(s)
+	p := o.part(d.p)
+	at := s.at
+	var sub *xmlDoc
+	var text []byte
+	if p != nil {
+		at = p.Place(0, len(p.Data))
+		text = p.Data
+		if s.element {
+			sub = c.readXMLScope(p, s.scope, true)
+			defer sub.free()
+			text = sub.text(0)
+			if v := sub.root(); len(text) == 0 && v != 0 && sub.nodes[v].first == 0 && sub.nodes[v].next == 0 {
+				text = sub.text(v)
+			}
+		}
+	}
+	built := c.B.Open(t.sealed.f, at)
+	if built {
+		c.protect(c.B.Last(), o.prot)
+		if p != nil && len(text) > 0 {
+			c.setText(c.B.Last(), text)
+		}
+		c.B.Str(t.sealedAt, where, record.Place{})
+		c.B.Num(t.sealed.length, int64(len(s.cipher)), s.at)
+	}
+	c.B.Close()
+	if sub != nil {
+		sub.report(c)
+		c.treeKids(sub, 0, t)
+	}
+}
+
+var xmlFields = registerTree("xml", "XML document", "XML 1.0 2.1", false)
+
+func init() {
+	registerBody(BodyType{Name: "xml", Types: []string{"application/xml", "text/xml", "*+xml"}, Look: looksLikeXML, Dissect: dissectXML})
+}
+
+func looksLikeXML(b []byte) bool {
+	if len(b) >= 3 && b[0] == 0xef && b[1] == 0xbb && b[2] == 0xbf {
+		b = b[3:]
+	}
+	b = trimSpace(b[:min(len(b), 4096)])
+	if len(b) < 4 || b[0] != '<' {
+		return false
+	}
+	x := b[1]
+	return x == '?' || x == '!' || x == '_' || x|0x20 >= 'a' && x|0x20 <= 'z'
+}
+
+// dissectXML shows a document of no type that has a dissector of its own; the root element may tell one nevertheless.
+func dissectXML(c *Context, p *Part) {
+	d := c.readXML(p)
+	defer d.free()
+	root := d.root()
+	if root == 0 {
+		d.report(c)
+		return
+	}
+	if b := bodyByRoot(d.nodes[root].space, d.nodes[root].local); b != nil {
+		b.Dissect(c, p)
+		return
+	}
+	c.tree(d, root, xmlFields)
+	d.report(c)
+	c.Say(xmlWords(d, root))
+}
+
+// bodyByRoot finds a dissector by the expanded name of a root element.
+func bodyByRoot(space, local []byte) *BodyType {
+	for _, b := range bodyTypes {
+		for _, r := range b.Roots {
+			if len(r) == len(space)+1+len(local) && r[:len(space)] == string(space) && r[len(space)] == ' ' && r[len(space)+1:] == string(local) {
+				return b
+			}
+		}
+	}
+	return nil
+}
+
+// xmlWords says what a document is about: its root, and for the common ones what is in it.
+func xmlWords(d *xmlDoc, root int32) string {
+	name := string(clip(d.nodes[root].local, 40))
+	switch name {
+	case "resource-lists":
+		return counted(name, d.count("entry"), "entry", "entries")
+	case "conference-info":
+		return counted(name, d.count("user"), "user", "users")
+	case "location-info", "command-list":
+		if k := d.nodes[root].first; k != 0 {
+			return name + " " + string(clip(d.nodes[k].local, 40))
+		}
+	case "presence":
+		if n := d.count("affiliation"); n > 0 {
+			return counted(name, n, "affiliation", "affiliations")
+		}
+	}
+	return name
+}
+
+func (d *xmlDoc) count(local string) (n int) {
+	for i := range d.nodes {
+		if string(d.nodes[i].local) == local {
+			n++
+		}
+	}
+	return n
+}
+
+func counted(what string, n int, one, many string) string {
+	if n == 1 {
+		return what + ", 1 " + one
+	}
+	return what + ", " + strconv.Itoa(n) + " " + many
+}
+
+func clip(b []byte, n int) []byte { return b[:min(len(b), n)] }
