@@ -1,9 +1,21 @@
 package mikeyparse
 
-// checkMessage reports what is wrong with a message that could be read to its
-// end: the header's values and, for a SAKKE message, payloads that are absent.
+import (
+	"fmt"
+	"strings"
+)
+
+// csIDs lists the CS IDs a key may have (TS 33.180 table E.1.3-1).
+var csIDs = map[KeyType]string{
+	KeyGMK:   "\x04\x05",
+	KeyPCK:   "\x00\x01\x02\x03",
+	KeyCSK:   "\x06\x08",
+	KeyMuSiK: "\x07\x09",
+}
+
+// checkMessage reports what is wrong with a SAKKE message that could be read
+// to its end: payloads that are absent, identifiers that do not go together.
 func (p *parser) checkMessage(m *Message, complete bool) {
-	p.checkHeader(&m.Header)
 	if m.Header.DataType != DataSAKKE || !complete {
 		return
 	}
@@ -27,6 +39,9 @@ func (p *parser) checkMessage(m *Message, complete bool) {
 	missing(m.SAKKE() != nil, "sakke", "RFC 6509 2.1", "SAKKE")
 	missing(m.Sign() != nil, "sign", "RFC 6509 2.1", "SIGN")
 
+	if s := m.SAKKE(); s != nil && s.IDScheme == IDSchemeMCX {
+		p.checkKey(m)
+	}
 	var seen [256]bool
 	for _, pl := range m.Payloads {
 		switch t := pl.Type(); t {
@@ -36,6 +51,23 @@ func (p *parser) checkMessage(m *Message, complete bool) {
 				p.deviate(DevDuplicate, off, end, t.String(), "RFC 6509 2.1", "a second "+t.String()+" payload")
 			}
 			seen[t] = true
+		}
+	}
+}
+
+// checkKey looks at the identifiers of an MCX key.
+func (p *parser) checkKey(m *Message) {
+	key := m.KeyType()
+	if key > KeyMuSiK {
+		p.deviate(DevKeyType, 4, 8, "hdr.csb_id", "TS 33.180 annex G", fmt.Sprintf("purpose tag %d of CSB ID %08x is not assigned", key, m.CSBID()))
+	}
+	allowed, ok := csIDs[key]
+	if !ok {
+		return
+	}
+	for _, g := range m.Header.Generic {
+		if !strings.Contains(allowed, string(rune(g.CSID))) {
+			p.deviate(DevCSID, 10, m.Header.End, "hdr.generic.cs_id", "TS 33.180 E.1.3", fmt.Sprintf("CS ID %d does not belong to a %s", g.CSID, key))
 		}
 	}
 }

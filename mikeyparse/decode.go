@@ -105,58 +105,53 @@ func cutPrefixFold(b []byte, prefix string) ([]byte, bool) {
 	return b[len(prefix):], true
 }
 
-// sextet returns the value of a base64 digit of either alphabet, or 64.
-func sextet(c byte) uint32 {
-	switch {
-	case c >= 'A' && c <= 'Z':
-		return uint32(c - 'A')
-	case c >= 'a' && c <= 'z':
-		return uint32(c-'a') + 26
-	case c >= '0' && c <= '9':
-		return uint32(c-'0') + 52
-	case c == '+' || c == '-':
-		return 62
-	case c == '/' || c == '_':
-		return 63
+// digits maps an octet to its base64 value in either alphabet, or to 64.
+var digits = func() (t [256]uint8) {
+	for i := range t {
+		t[i] = 64
 	}
-	return 64
-}
+	for i, c := range []byte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/") {
+		t[c] = uint8(i)
+	}
+	t['-'], t['_'] = 62, 63
+	return t
+}()
 
 // decodeBase64 returns the octets, or with an error those before the place at
 // which it stopped.
 func decodeBase64(text []byte) (raw []byte, at int, err error) {
 	raw = make([]byte, 0, len(text)/4*3+3)
 	var acc uint32
-	digits, padded := 0, false
+	count, padded := 0, false
 	for i, c := range text {
-		switch v := sextet(c); {
+		switch v := digits[c]; {
+		case v < 64 && !padded:
+			acc = acc<<6 | uint32(v)
+			count++
+			if count%4 == 0 {
+				raw = append(raw, byte(acc>>16), byte(acc>>8), byte(acc))
+			}
 		case isSpace(c):
 		case c == '=':
-			if digits%4 < 2 && !padded {
-				return raw, i, fmt.Errorf("%w: padding after %d digits", ErrForm, digits)
+			if count%4 < 2 && !padded {
+				return raw, i, fmt.Errorf("%w: padding after %d digits", ErrForm, count)
 			}
 			padded = true
 		case v == 64:
 			return raw, i, fmt.Errorf("%w: octet %02x", ErrForm, c)
-		case padded:
-			return raw, i, fmt.Errorf("%w: %q behind the padding", ErrForm, c)
 		default:
-			acc = acc<<6 | v
-			digits++
-			if digits%4 == 0 {
-				raw = append(raw, byte(acc>>16), byte(acc>>8), byte(acc))
-			}
+			return raw, i, fmt.Errorf("%w: %q behind the padding", ErrForm, c)
 		}
 	}
-	switch digits % 4 {
+	switch count % 4 {
 	case 1:
-		return raw, len(text), fmt.Errorf("%w: %d digits, one too many or some too few", ErrForm, digits)
+		return raw, len(text), fmt.Errorf("%w: %d digits, one too many or some too few", ErrForm, count)
 	case 2:
 		raw = append(raw, byte(acc>>4))
 	case 3:
 		raw = append(raw, byte(acc>>10), byte(acc>>2))
 	}
-	if digits == 0 {
+	if count == 0 {
 		return raw, len(text), fmt.Errorf("%w: nothing there", ErrForm)
 	}
 	return raw, 0, nil

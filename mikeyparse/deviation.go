@@ -24,11 +24,16 @@ const (
 	DevUIDType        Kind = "uid-type"        // hidden identity labelled as something other than a byte string
 	DevUIDLength      Kind = "uid-length"      // hidden identity is not 32 octets
 	DevIDType         Kind = "id-type"         // identity type is not registered
+	DevUIDRole        Kind = "uid-role"        // IDRi or IDRr holds a hashed UID
+	DevIDNUL          Kind = "id-nul"          // identity ends in zero octets
+	DevIDText         Kind = "id-text"         // identity labelled as text is none
 	DevIDRole         Kind = "id-role"         // identity role is not registered
 	DevTimeUnixLE     Kind = "time-unix-le"    // time is Unix seconds, little-endian
 	DevTimeLow32      Kind = "time-low-32"     // NTP seconds lie in the low 32 bits
 	DevTimeType       Kind = "time-type"       // time stamp of a SAKKE message is not NTP
 	DevRandShort      Kind = "rand-short"      // RAND has fewer than 16 octets
+	DevKeyType        Kind = "key-type"        // purpose tag of the CSB ID is not assigned
+	DevCSID           Kind = "cs-id"           // CS ID does not go with the type of the key
 	DevMissing        Kind = "missing-payload" // mandatory payload is absent
 	DevDuplicate      Kind = "duplicate"       // payload that may occur once occurs again
 	DevSEDLength      Kind = "sed-length"      // SAKKE data is not 273 octets

@@ -164,6 +164,9 @@ func (p *parser) readGenExt() *GenExt {
 		s.Off, s.End = mark, p.off
 		if p.err == nil {
 			x.Self = s
+			if s.Next != TypeLast {
+				p.deviate(DevReserved, mark, mark+1, selfFields.next, "TS 33.180 E.5", fmt.Sprintf("next payload is %d instead of 0", s.Next))
+			}
 		}
 	case ExtKeyParameters:
 		p.readKeyParametersExt(x, start)

@@ -1,8 +1,10 @@
 package mikeyparse
 
 import (
+	"bytes"
 	"encoding"
 	"fmt"
+	"unicode/utf8"
 )
 
 // IDType is the form of an identity (RFC 3830 6.7, RFC 6043 6.5).
@@ -61,12 +63,72 @@ func (*IDR) Type() PayloadType { return TypeIDR }
 func (d *IDR) Hidden() bool { return d.Role.Hidden() }
 
 // Text returns the identity as text and true, or false when it is a hidden
-// UID or a byte string.
+// UID, a byte string, or labelled as text and none. Zero octets at the end,
+// which one product writes, are left out.
 func (d *IDR) Text() (string, bool) {
-	if d.Hidden() || d.IDType > IDURI {
+	text := bytes.TrimRight(d.ID, "\x00")
+	if d.Hidden() || d.IDType > IDURI || !isText(text) {
 		return "", false
 	}
-	return string(d.ID), true
+	return string(text), true
+}
+
+// UID returns the hashed identity of a party. Besides IDRuidi and IDRuidr these
+// are 32 octets that are no text under the roles IDRi and IDRr, where one
+// product puts them.
+func (d *IDR) UID() (uid []byte, ok bool) {
+	if len(d.ID) == uidLen && (d.Hidden() || d.openUID()) {
+		return d.ID, true
+	}
+	return nil, false
+}
+
+const uidLen = 32 // TS 33.180 F.2.1: SHA-256
+
+func (d *IDR) openUID() bool {
+	return (d.Role == RoleInitiator || d.Role == RoleResponder) && len(d.ID) == uidLen && !isText(d.ID)
+}
+
+func isText(b []byte) bool {
+	for _, c := range b {
+		if c < 0x20 || c == 0x7f {
+			return false
+		}
+	}
+	return len(b) > 0 && utf8.Valid(b)
+}
+
+// checkIDR reports what is wrong with an identity that starts at octet start.
+func (p *parser) checkIDR(d *IDR, start int) {
+	deviate := func(k Kind, off, end int, field, spec, format string, args ...any) {
+		p.deviate(k, start+off, start+end, field, spec, fmt.Sprintf(format, args...))
+	}
+	end := p.off - start
+	switch {
+	case d.Hidden():
+		if d.IDType != IDByteString {
+			deviate(DevUIDType, 2, 3, "idr.type", "TS 33.180 E.7", "%s holds a hashed UID, but is labelled %s", d.Role, d.IDType)
+		}
+		if len(d.ID) != uidLen {
+			deviate(DevUIDLength, 3, end, "idr.data", "TS 33.180 F.2.1", "%s has %d octets instead of %d", d.Role, len(d.ID), uidLen)
+		}
+	case int(d.IDType) >= len(idTypeNames):
+		deviate(DevIDType, 2, 3, "idr.type", "RFC 6043 6.5", "%s is not registered", d.IDType)
+	case p.sakkeMessage() && d.openUID():
+		deviate(DevUIDRole, 1, 2, "idr.role", "TS 33.180 E.7", "%s holds what seems to be a hashed UID", d.Role)
+	case d.IDType <= IDURI && !isText(d.ID):
+		if text, ok := d.Text(); ok {
+			deviate(DevIDNUL, 5+len(text), end, "idr.data", "RFC 3830 6.7", "%s ends in zero octets", d.Role)
+		} else {
+			deviate(DevIDText, 5, end, "idr.data", "RFC 3830 6.7", "%s is labelled %s, but is no text", d.Role, d.IDType)
+		}
+	}
+	switch {
+	case int(d.Role) >= len(idRoleNames) || d.Role == 0:
+		deviate(DevIDRole, 1, 2, "idr.role", "RFC 6043 6.6", "%s is not registered", d.Role)
+	case d.Role == RoleKMS && p.sakkeMessage():
+		deviate(DevKMSRole, 1, 2, "idr.role", "RFC 6509 4.4", "IDRkms (3) instead of IDRkmsi (6) or IDRkmsr (7)")
+	}
 }
 
 func (p *parser) readIDR() *IDR {
@@ -86,22 +148,7 @@ func (p *parser) readIDR() *IDR {
 	if p.err != nil {
 		return d
 	}
-	if d.Hidden() {
-		if d.IDType != IDByteString {
-			p.deviate(DevUIDType, start+2, start+3, "idr.type", "TS 33.180 E.7", fmt.Sprintf("%s holds a hashed UID, but is labelled %s", d.Role, d.IDType))
-		}
-		if len(d.ID) != 32 {
-			p.deviate(DevUIDLength, start+3, p.off, "idr.data", "TS 33.180 F.2.1", fmt.Sprintf("%s has %d octets instead of 32", d.Role, len(d.ID)))
-		}
-	} else if int(d.IDType) >= len(idTypeNames) {
-		p.deviate(DevIDType, start+2, start+3, "idr.type", "RFC 6043 6.5", d.IDType.String()+" is not registered")
-	}
-	if int(d.Role) >= len(idRoleNames) || d.Role == 0 {
-		p.deviate(DevIDRole, start+1, start+2, "idr.role", "RFC 6043 6.6", d.Role.String()+" is not registered")
-	}
-	if d.Role == RoleKMS && p.sakkeMessage() {
-		p.deviate(DevKMSRole, start+1, start+2, "idr.role", "RFC 6509 4.4", "IDRkms (3) instead of IDRkmsi (6) or IDRkmsr (7)")
-	}
+	p.checkIDR(d, start)
 	return d
 }
 

@@ -2,6 +2,7 @@ package mikeyparse
 
 import (
 	"encoding"
+	"encoding/binary"
 	"fmt"
 )
 
@@ -134,6 +135,9 @@ func (l Limits) Parse(b []byte, see Tracer) (*Message, error) {
 	}
 	p := parser{reader: reader{b: b, end: len(b), see: see}, lim: l, room: rm, hdr: &m.Header}
 	mapKnown := p.readHeader(&m.Header)
+	if p.err == nil {
+		p.checkHeader(&m.Header)
+	}
 	m.Payloads = rm.payloads[:0]
 	if p.err == nil && mapKnown {
 		p.chain(m)
@@ -324,6 +328,20 @@ func find[V Payload](m *Message) (v V) {
 // CSBID returns the crypto session bundle identifier; in MCX messages it is
 // the identifier of the key (GUK-ID, PCK-ID, CSK-ID, MuSiK-ID).
 func (m *Message) CSBID() uint32 { return m.Header.CSBID }
+
+// GMKID returns the GMK-ID of a group key message: the first half of an SPI
+// whose second half is the CSB ID, which is the GUK-ID (TS 33.180 E.2).
+func (m *Message) GMKID() (id uint32, ok bool) {
+	if m.KeyType() != KeyGMK {
+		return 0, false
+	}
+	for _, g := range m.Header.Generic {
+		if len(g.SPI) == 8 && binary.BigEndian.Uint32(g.SPI[4:]) == m.Header.CSBID {
+			return binary.BigEndian.Uint32(g.SPI), true
+		}
+	}
+	return 0, false
+}
 
 // KeyType returns the purpose tag of the CSB ID.
 func (m *Message) KeyType() KeyType { return KeyTypeOf(m.Header.CSBID) }

@@ -4,6 +4,7 @@ import (
 	"encoding"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"strconv"
 )
 
@@ -134,6 +135,19 @@ func (s *SP) Param(t SPParamType) (q SPParam, ok bool) {
 		}
 	}
 	return SPParam{}, false
+}
+
+// DefaultProfile returns the SRTP policy that holds for a key of the given type
+// when the message has no security policy or no crypto session (TS 33.180
+// E.2.2, E.3.2, E.4.2): AEAD_AES_128_GCM, for groups with the ROC in the tag.
+func DefaultProfile(k KeyType) []SPParam {
+	p := func(t SPParamType, v byte) SPParam { return SPParam{t, []byte{v}} }
+	all := []SPParam{p(SPEncrAlg, 6), p(SPEncrKeyLen, 16), p(SPSaltLen, 12), p(SPPRF, 0), p(SPKDR, 0), p(SPAEADAuthTagLen, 16)}
+	if k == KeyGMK {
+		all = append(all, p(SPAuthAlg, 4), p(SPROCRate, 1), p(SPSRTPAuthTagLen, 4), p(SPSRTCPAuthTagLen, 0))
+	}
+	slices.SortFunc(all, func(a, b SPParam) int { return int(a.Type) - int(b.Type) })
+	return all
 }
 
 func (p *parser) readSP() *SP {
