@@ -264,7 +264,7 @@ func (r *Reader) suspect(zeros bool, caplen uint32) error {
 	}
 	// Within the limit: believe it if the file ends with it or another record follows.
 	n := r.recLen + int(caplen)
-	if r.more(n) && (!r.more(n+r.recLen) && r.end-r.pos == n || r.recordAt(n, false)) {
+	if r.more(n) && (r.recordAt(n, false) || r.end-r.pos == n) {
 		return nil
 	}
 	return r.resync(off, "packet record", said, r.plausibleRecord)
@@ -273,7 +273,7 @@ func (r *Reader) suspect(zeros bool, caplen uint32) error {
 // recordAt tells whether a sensible record header stands k octets behind the reading position; near asks for a
 // time within a day of the last packet's.
 func (r *Reader) recordAt(k int, near bool) bool {
-	if r.end-r.pos < k+r.recLen {
+	if !r.need(k + r.recLen) {
 		return false
 	}
 	sec, frac, caplen, orig := r.u32(r.pos+k), r.u32(r.pos+k+4), r.u32(r.pos+k+8), r.u32(r.pos+k+12)
@@ -303,10 +303,7 @@ func (r *Reader) plausibleRecord() bool {
 	if caplen > usualLen || !r.more(n) {
 		return false
 	}
-	if !r.more(n + r.recLen) {
-		return r.end-r.pos == n
-	}
-	return r.recordAt(n, true)
+	return r.recordAt(n, true) || r.end-r.pos == n
 }
 
 // resync steps over octets until plausible says that the reading position holds a record or block again, and

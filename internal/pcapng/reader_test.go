@@ -270,11 +270,13 @@ func TestFaults(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			list, faults, _ := readAll(t, rd(tt.b), Limits{})
-			if d := join(list); d != tt.data {
-				t.Errorf("packets %q, want %q", d, tt.data)
+			for _, piece := range []int{len(tt.b), 1, 13} {
+				list, faults, _ := readAll(t, &dripping{tt.b, piece}, Limits{})
+				if d := join(list); d != tt.data {
+					t.Errorf("packets %q, want %q", d, tt.data)
+				}
+				checkFaults(t, faults, tt.faults)
 			}
-			checkFaults(t, faults, tt.faults)
 		})
 	}
 }
