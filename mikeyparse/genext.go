@@ -119,11 +119,7 @@ func NewKeyParameters(q *Protected) (*GenExt, error) {
 
 func (p *parser) readGenExt() *GenExt {
 	p.spec = "RFC 3830 6.15"
-	var prepared *GenExt
-	if p.room != nil {
-		prepared = &p.room.ext
-	}
-	x := pick(p.room, usedExt, prepared)
+	x := pick(p.room, usedExt, &p.room.ext)
 	start := p.off
 	x.Next = PayloadType(p.u8("genext.next"))
 	x.ExtType = ExtType(p.u8("genext.type"))
@@ -194,11 +190,7 @@ func (p *parser) readKeyParametersExt(x *GenExt, start int) {
 		x.Plain.normalise(KeyTypeOf(id))
 		return
 	}
-	var prepared *Protected
-	if p.room != nil {
-		prepared = &p.room.prot
-	}
-	q := pick(p.room, usedProt, prepared)
+	q := pick(p.room, usedProt, &p.room.prot)
 	p.readProtected(q, id)
 	if p.err != nil {
 		return

@@ -72,9 +72,7 @@ func (p *parser) readHeader(h *Header) (known bool) {
 	switch h.MapType {
 	case MapSRTPID:
 		p.spec = "RFC 3830 6.1.1"
-		if p.room != nil {
-			h.SRTP = p.room.srtp[:0]
-		}
+		h.SRTP = p.room.srtp[:0]
 		for range h.NumCS {
 			e := SRTPID{p.u8("hdr.srtp.policy_no"), p.u32("hdr.srtp.ssrc"), p.u32("hdr.srtp.roc")}
 			if p.err != nil {
@@ -85,9 +83,7 @@ func (p *parser) readHeader(h *Header) (known bool) {
 	case MapEmpty: // no octets, whatever the number says
 	case MapGenericID:
 		p.spec = "RFC 6043 6.1.1"
-		if p.room != nil {
-			h.Generic = p.room.generic[:0]
-		}
+		h.Generic = p.room.generic[:0]
 		for range h.NumCS {
 			var g GenericID
 			g.CSID = p.u8("hdr.generic.cs_id")

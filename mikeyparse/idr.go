@@ -134,7 +134,7 @@ func (p *parser) checkIDR(d *IDR, start int) {
 func (p *parser) readIDR() *IDR {
 	p.spec = "RFC 6043 6.6"
 	var d *IDR
-	if r := p.room; r != nil && r.nIDR < len(r.idr) {
+	if r := p.room; r.nIDR < len(r.idr) {
 		d = &r.idr[r.nIDR]
 		r.nIDR++
 	} else {

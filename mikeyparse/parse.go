@@ -97,7 +97,7 @@ const (
 
 // pick returns the prepared value the first time and a new one afterwards.
 func pick[V any](r *room, flag uint8, v *V) *V {
-	if r == nil || r.used&flag != 0 {
+	if r.used&flag != 0 {
 		return new(V)
 	}
 	r.used |= flag
@@ -107,8 +107,8 @@ func pick[V any](r *room, flag uint8, v *V) *V {
 type parser struct {
 	reader
 	lim  Limits
-	room *room
-	hdr  *Header // nil when a structure is read on its own
+	room *room // nil, like hdr, when a structure is read on its own
+	hdr  *Header
 	devs []Deviation
 }
 
@@ -263,7 +263,7 @@ func (p *parser) readPayload(t PayloadType) Payload {
 	case TypeESK:
 		return p.readESK()
 	case TypeSAKKE:
-		return p.readSAKKE(pick(p.room, usedSAKKE, roomSAKKE(p.room)), &sakkeFields)
+		return p.readSAKKE(pick(p.room, usedSAKKE, &p.room.sakke), &sakkeFields)
 	}
 	p.spec = "RFC 3830 6"
 	if p.left() == 0 {
@@ -277,13 +277,6 @@ func (p *parser) readPayload(t PayloadType) Payload {
 	}
 	p.deviate(DevUnknownPayload, p.off, p.end, "undecoded", "RFC 3830 6.1", t.String()+" is not registered, the rest is kept raw")
 	return nil
-}
-
-func roomSAKKE(r *room) *SAKKE {
-	if r == nil {
-		return nil
-	}
-	return &r.sakke
 }
 
 // AppendBinary appends the wire form of the message to b. For a message that

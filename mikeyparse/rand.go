@@ -18,11 +18,7 @@ func (*RAND) Type() PayloadType { return TypeRAND }
 
 func (p *parser) readRAND() *RAND {
 	p.spec = "RFC 3830 6.11"
-	var prepared *RAND
-	if p.room != nil {
-		prepared = &p.room.rand
-	}
-	r := pick(p.room, usedRAND, prepared)
+	r := pick(p.room, usedRAND, &p.room.rand)
 	start := p.off
 	r.Next = PayloadType(p.u8("rand.next"))
 	r.Data = p.lv8("rand.length", "rand.data")

@@ -68,7 +68,7 @@ func (r *reader) bytes(field string, n int) []byte {
 		return nil
 	}
 	if n > r.left() {
-		r.fail(field, fmt.Errorf("%w: %d octets wanted, %d left", ErrShort, n, r.left()))
+		r.fail(field, fmt.Errorf("%w: wants %d octets, has %d", ErrShort, n, r.left()))
 		return nil
 	}
 	start := r.off
@@ -135,7 +135,7 @@ func (r *reader) open(field string) (outer int, ok bool) {
 	}
 	if n > r.left() {
 		r.err = &Error{Off: r.off - 2, Field: field, Spec: r.spec,
-			Err: fmt.Errorf("%w: %d octets wanted, %d left", ErrShort, n, r.left())}
+			Err: fmt.Errorf("%w: wants %d octets, has %d", ErrShort, n, r.left())}
 		return r.end, false
 	}
 	outer = r.end

@@ -47,11 +47,7 @@ func (s *SIGN) ECCSI() (r, sig, pvt []byte, ok bool) {
 
 func (p *parser) readSIGN() *SIGN {
 	p.spec = "RFC 3830 6.5"
-	var prepared *SIGN
-	if p.room != nil {
-		prepared = &p.room.sign
-	}
-	s := pick(p.room, usedSIGN, prepared)
+	s := pick(p.room, usedSIGN, &p.room.sign)
 	start := p.off
 	v := p.u16("sign.type_length")
 	s.SigType = SigType(v >> 12)

@@ -152,12 +152,8 @@ func DefaultProfile(k KeyType) []SPParam {
 
 func (p *parser) readSP() *SP {
 	p.spec = "RFC 3830 6.10"
-	var prepared *SP
-	if p.room != nil {
-		prepared = &p.room.sp
-	}
-	s := pick(p.room, usedSP, prepared)
-	if s == prepared {
+	s := pick(p.room, usedSP, &p.room.sp)
+	if s == &p.room.sp {
 		s.Params = p.room.params[:0]
 	}
 	start := p.off

@@ -214,11 +214,7 @@ func (p *parser) readTS(typeField, valueField string) TS {
 
 func (p *parser) readT() *T {
 	p.spec = "RFC 3830 6.6"
-	var prepared *T
-	if p.room != nil {
-		prepared = &p.room.t
-	}
-	t := pick(p.room, usedT, prepared)
+	t := pick(p.room, usedT, &p.room.t)
 	start := p.off
 	t.Next = PayloadType(p.u8("t.next"))
 	t.TS = p.readTS("t.type", "t.value")
