@@ -1,5 +1,7 @@
 package sipparse
 
+import "bytes"
+
 // The functions here know the common, clean shape of a value by one look at each octet. They only ever say "this is
 // clean"; whatever else a value is, the parsers of the typed views say. A test holds them to that: what is clean here
 // has no fault there.
@@ -36,15 +38,12 @@ func cleanParams(v []byte, i int, want string) (end, found int) {
 				if hit {
 					found = i + 1
 				}
-				for i++; i < len(v) && v[i] != '"'; i++ {
-					if v[i] == '\\' {
-						return -1, found
-					}
-				}
-				if i == len(v) {
+				q := v[i+1:]
+				n = bytes.IndexByte(q, '"')
+				if n < 0 || bytes.IndexByte(q[:n], '\\') >= 0 {
 					return -1, found
 				}
-				i++
+				i += n + 2
 			} else {
 				if hit {
 					found = i

@@ -328,11 +328,12 @@ func HeaderIDs() []HeaderID {
 const maxName = 32 // no known name is longer; checked when the table is built
 
 // foldedName is a name ready for comparison eight octets at a time: the lower-case octets, and 0x20 wherever the octet
-// is a letter, so that (input | mask) == word is exactly "equal but for case".
+// is a letter, so that (input | mask) == word is exactly "equal but for case". The words are the first eight octets, the
+// last eight, and for longer names those from 8 and from 16 on.
 type foldedName struct {
 	n          uint8
 	id         HeaderID
-	word, mask [maxName / 8]uint64
+	word, mask [4]uint64
 }
 
 const (
@@ -345,11 +346,21 @@ var (
 	compactTable [compactMax]HeaderID
 )
 
-func nameHash(b []byte) uint32 {
-	n := len(b)
-	h := uint32(n)*0x9E3779B1 ^ uint32(b[0]|0x20)*0x85EBCA6B ^ uint32(b[n-1]|0x20)*0xC2B2AE35 ^
-		uint32(b[n/2]|0x20)*0x27D4EB2F ^ uint32(b[n/4]|0x20)*0x165667B1
-	return (h ^ h>>15) & (nameSlots - 1)
+func nameHash(first, last uint64, n int) uint64 {
+	h := (first|0x20*ones)*0x9E3779B97F4A7C15 ^ (last|0x20*ones)*0xC2B2AE3D27D4EB4F + uint64(n)<<40
+	return h >> 40 & (nameSlots - 1)
+}
+
+// nameWords gives the first and the last eight octets of a name of 2 to maxName octets; for fewer than eight both are
+// all there is.
+func nameWords(b []byte) (first, last uint64) {
+	if len(b) >= 8 {
+		return binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[len(b)-8:])
+	}
+	for i := len(b) - 1; i >= 0; i-- {
+		first = first<<8 | uint64(b[i])
+	}
+	return first, first
 }
 
 func init() {
@@ -359,21 +370,26 @@ func init() {
 		if n < 2 || n > maxName {
 			panic("sipparse: bad header name " + info.name)
 		}
-		f := foldedName{n: uint8(n), id: id}
-		var low, mask [maxName]byte
+		low, mask := make([]byte, n, maxName), make([]byte, n, maxName)
 		for i := range n {
 			low[i] = lowerOctet(info.name[i])
 			if is(low[i], clAlpha) {
 				mask[i] = 0x20
 			}
 		}
-		for i := range f.word {
-			f.word[i] = binary.LittleEndian.Uint64(low[8*i:])
-			f.mask[i] = binary.LittleEndian.Uint64(mask[8*i:])
+		f := foldedName{n: uint8(n), id: id}
+		f.word[0], f.word[1] = nameWords(low)
+		f.mask[0], f.mask[1] = nameWords(mask)
+		low, mask = low[:maxName], mask[:maxName]
+		for i := 2; i < 4; i++ {
+			if n > 8*i {
+				f.word[i], _ = nameWords(low[8*i-8 : 8*i])
+				f.mask[i], _ = nameWords(mask[8*i-8 : 8*i])
+			}
 		}
-		slot := nameHash([]byte(info.name))
+		slot := nameHash(f.word[0], f.word[1], n)
 		for nameTable[slot].id != HdrOther {
-			slot = (slot + 1) & (nameSlots - 1)
+			slot = (slot + 1) % nameSlots
 		}
 		nameTable[slot] = f
 		if info.compact != 0 {
@@ -395,31 +411,25 @@ func LookupHeader(name []byte) HeaderID {
 	if n > maxName {
 		return HdrOther
 	}
-	for slot := nameHash(name); ; slot = (slot + 1) & (nameSlots - 1) {
+	first, last := nameWords(name)
+	return lookup(name, first, last)
+}
+
+func lookup(name []byte, first, last uint64) HeaderID {
+	n := len(name)
+	for slot := nameHash(first, last, n); ; slot = (slot + 1) % nameSlots {
 		f := &nameTable[slot]
 		if f.id == HdrOther {
 			return HdrOther
 		}
-		if int(f.n) == n && f.equal(name) {
+		if int(f.n) == n && first|f.mask[0] == f.word[0] && last|f.mask[1] == f.word[1] && (n <= 16 || f.middle(name)) {
 			return f.id
 		}
 	}
 }
 
-func (f *foldedName) equal(b []byte) bool {
-	i := 0
-	for ; len(b) >= 8; i++ {
-		if binary.LittleEndian.Uint64(b)|f.mask[i] != f.word[i] {
-			return false
-		}
-		b = b[8:]
-	}
-	if len(b) == 0 {
-		return true
-	}
-	var x uint64
-	for j := len(b) - 1; j >= 0; j-- {
-		x = x<<8 | uint64(b[j])
-	}
-	return x|f.mask[i] == f.word[i]
+// middle compares what lies between the first and the last eight octets.
+func (f *foldedName) middle(b []byte) bool {
+	return binary.LittleEndian.Uint64(b[8:])|f.mask[2] == f.word[2] &&
+		(len(b) <= 24 || binary.LittleEndian.Uint64(b[16:])|f.mask[3] == f.word[3])
 }

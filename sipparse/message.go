@@ -2,9 +2,11 @@ package sipparse
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"iter"
 	"math"
+	"math/bits"
 	"strconv"
 	"unicode/utf8"
 )
@@ -276,11 +278,20 @@ func (m *Message) parseHeaders(pos, limit int) (int, bool) {
 		if c == '\r' && pos+1 < len(raw) && raw[pos+1] == '\n' {
 			return pos + 2, true
 		}
+		if n := len(m.Headers); n < limit && n < cap(m.Headers) {
+			h := &m.Headers[:n+1][n]
+			if next := quickHeader(raw, pos, h); next > 0 {
+				m.Headers = m.Headers[:n+1]
+				m.header(h, pos, next-2)
+				pos = next
+				continue
+			}
+		}
 		// One header field: a line and its continuation lines.
 		start, folded := pos, false
 		var end int // of the last line, without its line end
 		for {
-			if i := printable(raw, pos); i+1 < len(raw) && raw[i] == '\r' && raw[i+1] == '\n' {
+			if i := pos + printable(raw[pos:]); i+1 < len(raw) && raw[i] == '\r' && raw[i+1] == '\n' {
 				end = i
 				pos = i + 2
 			} else {
@@ -305,9 +316,67 @@ func (m *Message) parseHeaders(pos, limit int) (int, bool) {
 			}
 			m.diag(bad, h.ID, start, end-start, "")
 		}
-		m.header(h, start, end)
+		m.Headers = append(m.Headers, h)
+		m.header(&m.Headers[len(m.Headers)-1], start, end)
 	}
 	return len(raw), false
+}
+
+// quickHeader reads a header field of the most common shape into h: a known long name, a colon, printable octets, CR LF,
+// no fold. It gives the offset of the next line, and 0 for any other shape.
+func quickHeader(raw []byte, pos int, h *Header) (next int) {
+	b := raw[pos:]
+	if len(b) < 40 {
+		return 0
+	}
+	first := binary.LittleEndian.Uint64(b)
+	colon := octetIn(first, ':')
+	last := first
+	switch {
+	case colon < 2:
+		return 0
+	case colon < 8:
+		first &= 1<<(8*colon&63) - 1
+		last = first
+	default:
+		if colon = octetIn(binary.LittleEndian.Uint64(b[8:]), ':'); colon == 8 {
+			if colon = octetIn(binary.LittleEndian.Uint64(b[16:]), ':'); colon == 8 {
+				if colon = octetIn(binary.LittleEndian.Uint64(b[24:]), ':'); colon == 8 {
+					return 0
+				}
+				colon += 8
+			}
+			colon += 8
+		}
+		colon += 8
+		last = binary.LittleEndian.Uint64(b[colon-8:])
+	}
+	id := lookup(b[:colon], first, last)
+	if id == HdrOther {
+		return 0
+	}
+	v := colon + 1
+	for b[v] == ' ' {
+		if v++; v == len(b) {
+			return 0
+		}
+	}
+	end := v + printable(b[v:])
+	if end+2 >= len(b) || b[end] != '\r' || b[end+1] != '\n' || b[end+2] == ' ' || b[end+2] == '\t' {
+		return 0
+	}
+	next = pos + end + 2
+	for end > v && b[end-1] == ' ' {
+		end--
+	}
+	*h = Header{ID: id, Name: span(pos, pos+colon), Value: span(pos+v, pos+end)}
+	return next
+}
+
+// octetIn gives the index of an octet in eight, 8 when it is not there.
+func octetIn(x uint64, c byte) int {
+	x ^= uint64(c) * ones
+	return bits.TrailingZeros64((x-ones)&^x&highs) / 8
 }
 
 // oddLine is for a line that does not simply go from printable octets to CR LF; the first odd octet is at i. It gives the
@@ -377,9 +446,8 @@ func splitHeader(raw []byte, start, end int, folded bool) (h Header, id DiagID) 
 	return h, id
 }
 
-// header takes a header field, Raw[start:end], into the table.
-func (m *Message) header(h Header, start, end int) {
-	m.Headers = append(m.Headers, h)
+// header takes note of the newest header field, Raw[start:end].
+func (m *Message) header(h *Header, start, end int) {
 	if h.ID == HdrOther {
 		return
 	}
@@ -389,7 +457,7 @@ func (m *Message) header(h Header, start, end int) {
 		m.diag(DiagDuplicateHeader, h.ID, start, end-start, "")
 	}
 	if !m.part {
-		m.checkHeader(&h)
+		m.checkHeader(h)
 	}
 }
 

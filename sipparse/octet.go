@@ -50,26 +50,29 @@ const (
 	highs = 0x8080808080808080
 )
 
-// printable gives the number of printable ASCII octets that b[from:] begins with, as an offset of b. It looks at eight
-// octets at a time since it sees the whole header section of every message.
-func printable(b []byte, from int) int {
-	for len(b)-from >= 8 {
-		x := binary.LittleEndian.Uint64(b[from:])
-		// A high bit is set for an octet above 0x7f, one below 0x20, and DEL. A borrow can set a wrong one, but only
-		// above a right one, and only the lowest counts.
-		if odd := (x | (x - 0x20*ones) | ((x ^ 0x7f*ones) - ones)) & highs; odd != 0 {
-			return from + bits.TrailingZeros64(odd)/8
+// printable gives the number of printable ASCII octets that b begins with. It looks at eight octets at a time since it
+// sees the whole header section of every message.
+func printable(b []byte) int {
+	p := b
+	for len(p) >= 8 {
+		x := binary.LittleEndian.Uint64(p)
+		// A high bit is set for an octet above 0x7f, for one below 0x20, and for DEL. A carry or borrow can set a wrong
+		// one, but only above a right one, and only the lowest counts.
+		if odd := (x | (x - 0x20*ones) | (x + ones)) & highs; odd != 0 {
+			return len(b) - len(p) + bits.TrailingZeros64(odd)/8
 		}
-		from += 8
+		p = p[8:]
 	}
-	for from < len(b) && b[from]-0x20 <= 0x5e {
-		from++
+	for i, c := range p {
+		if c-0x20 > 0x5e {
+			return len(b) - len(p) + i
+		}
 	}
-	return from
+	return len(b)
 }
 
 // plain tells whether all octets are printable ASCII.
-func plain(b []byte) bool { return printable(b, 0) == len(b) }
+func plain(b []byte) bool { return printable(b) == len(b) }
 
 // trim cuts white space, folds included, off both ends and returns offsets.
 func trim(b []byte, from, to int) (int, int) {
