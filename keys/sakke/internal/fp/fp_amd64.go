@@ -2,9 +2,51 @@
 
 package fp
 
-const haveADX = false
+import "golang.org/x/sys/cpu"
 
-func mul(z, x, y *[16]uint64)           { mulGeneric(z, x, y) }
-func square(z, x *[16]uint64)           { mulGeneric(z, x, x) }
-func dot2(z, a, b, c, d *[16]uint64)    { dot2Generic(z, a, b, c, d) }
-func dot(z *[16]uint64, x, y []Element) { dotGeneric(z, x, y) }
+// haveADX says whether the processor has MULX, ADCX and ADOX.
+var haveADX = cpu.X86.HasBMI2 && cpu.X86.HasADX
+
+//go:noescape
+func mulADX(z, x, y *[16]uint64)
+
+//go:noescape
+func squareADX(z, x *[16]uint64)
+
+//go:noescape
+func dot2ADX(z, a, b, c, d *[16]uint64)
+
+//go:noescape
+func dotADX(z, x, y *[16]uint64, n int)
+
+func mul(z, x, y *[16]uint64) {
+	if haveADX {
+		mulADX(z, x, y)
+	} else {
+		mulGeneric(z, x, y)
+	}
+}
+
+func square(z, x *[16]uint64) {
+	if haveADX {
+		squareADX(z, x)
+	} else {
+		mulGeneric(z, x, x)
+	}
+}
+
+func dot2(z, a, b, c, d *[16]uint64) {
+	if haveADX {
+		dot2ADX(z, a, b, c, d)
+	} else {
+		dot2Generic(z, a, b, c, d)
+	}
+}
+
+func dot(z *[16]uint64, x, y []Element) {
+	if haveADX && len(x) > 0 {
+		dotADX(z, &x[0].l, &y[0].l, len(x))
+	} else {
+		dotGeneric(z, x, y)
+	}
+}

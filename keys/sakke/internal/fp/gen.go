@@ -15,6 +15,7 @@ const limbs = 16
 
 func main() {
 	write("fp_rows.go", rows(), true)
+	write("fp_amd64.s", assembly(), false)
 }
 
 func write(name string, src []byte, gofmt bool) {
@@ -102,4 +103,367 @@ func rows() []byte {
 		p("}")
 	}
 	return b.Bytes()
+}
+
+// The assembly. A row adds the product of eight limbs by one, held in DX, to
+// eight accumulators: MULX, ADOX for the low halves, ADCX for the high ones, two
+// carry chains at once. The lowest accumulator is then final and is stored, and
+// its register becomes the highest of the next row. Nine registers take turns.
+
+var ring = []string{"R8", "R9", "R10", "R11", "R12", "R13", "R14", "R15", "CX"}
+
+type asm struct {
+	bytes.Buffer
+	at int // ring[at] is the lowest accumulator
+}
+
+func (a *asm) p(f string, args ...any) { fmt.Fprintf(a, "\t"+f+"\n", args...) }
+
+func (a *asm) acc(i int) string { return ring[(a.at+i)%len(ring)] }
+
+// text begins a function.
+func (a *asm) text(doc, decl string) {
+	fmt.Fprintf(a, "\n// %s\nTEXT %s\n", doc, decl)
+	a.at = 0
+}
+
+// mem is limb i of what a register points at.
+func mem(i int, reg string) string { return fmt.Sprintf("%d(%s)", 8*i, reg) }
+
+// mulRow is acc[0..8] = acc[0..7] + DX·x[off..off+7]. It uses AX and BX.
+func (a *asm) mulRow(x string, off int) {
+	a.p("XORQ AX, AX") // both carry flags
+	for j := range 8 {
+		hi := "BX"
+		if j == 7 {
+			hi = a.acc(8)
+		}
+		a.p("MULXQ %s, AX, %s", mem(off+j, x), hi)
+		a.p("ADOXQ AX, %s", a.acc(j))
+		if j < 7 {
+			a.p("ADCXQ BX, %s", a.acc(j+1))
+		}
+	}
+	a.p("MOVQ $0, AX")
+	a.p("ADCXQ AX, %s", a.acc(8))
+	a.p("ADOXQ AX, %s", a.acc(8))
+}
+
+// retire stores the lowest accumulator and turns the ring.
+func (a *asm) retire(dst string) {
+	if dst != "" {
+		a.p("MOVQ %s, %s", a.acc(0), dst)
+	}
+	a.at++
+}
+
+func (a *asm) load(reg string, off int) {
+	for j := range 8 {
+		a.p("MOVQ %s, %s", mem(off+j, reg), a.acc(j))
+	}
+}
+
+func (a *asm) store(reg string, off int) {
+	for j := range 8 {
+		a.p("MOVQ %s, %s", a.acc(j), mem(off+j, reg))
+	}
+}
+
+func (a *asm) zero() {
+	for j := range 8 {
+		a.p("XORL %s, %s", a.acc(j), a.acc(j))
+	}
+}
+
+// addMem is acc += t[off..off+7]; the carry stays in the flag.
+func (a *asm) addMem(reg string, off int) {
+	op := "ADDQ"
+	for j := range 8 {
+		a.p("%s %s, %s", op, mem(off+j, reg), a.acc(j))
+		op = "ADCQ"
+	}
+}
+
+// addScratch is acc += scratch, which is small; it cannot overflow.
+func (a *asm) addScratch() {
+	a.p("ADDQ %s, %s", mem(scratch, "BP"), a.acc(0))
+	for j := 1; j < 8; j++ {
+		a.p("ADCQ $0, %s", a.acc(j))
+	}
+}
+
+// keepCarry sets scratch to the carry flag; addCarry adds it to scratch.
+func (a *asm) keepCarry() {
+	a.p("MOVQ $0, AX")
+	a.p("ADCQ $0, AX")
+	a.p("MOVQ AX, %s", mem(scratch, "BP"))
+}
+func (a *asm) addCarry() { a.p("ADCQ $0, %s", mem(scratch, "BP")) }
+
+// The wide number t at BP: limbs 0..31, the overflow of sums of products in
+// limb 32, and a scratch limb.
+const (
+	overflow = 32
+	scratch  = 33
+	wide     = 34
+)
+
+// product writes t = x·y, or t += x·y, x at SI, y at DI, t at BP: first the low
+// half of x with all of y, then the high half.
+func (a *asm) product(accumulate bool) {
+	if accumulate {
+		a.load("BP", 0)
+	} else {
+		a.zero()
+	}
+	for i := range 16 {
+		if i == 8 && accumulate {
+			a.addMem("BP", 8) // at position 8
+			a.keepCarry()     // at position 16
+		}
+		a.p("MOVQ %s, DX", mem(i, "DI"))
+		a.mulRow("SI", 0)
+		a.retire(mem(i, "BP"))
+	}
+	if accumulate {
+		a.addScratch()
+		a.addMem("BP", 16)
+		a.keepCarry() // at position 24
+	}
+	a.store("BP", 16)
+	a.load("BP", 8)
+	for i := range 16 {
+		if i == 8 {
+			a.addMem("BP", 16)
+			if accumulate {
+				a.addCarry() // at position 24
+			} else {
+				a.keepCarry()
+			}
+		}
+		a.p("MOVQ %s, DX", mem(i, "DI"))
+		a.mulRow("SI", 8)
+		a.retire(mem(8+i, "BP"))
+	}
+	a.addScratch()
+	if accumulate {
+		a.addMem("BP", 24)
+		a.p("ADCQ $0, %s", mem(overflow, "BP"))
+	} else {
+		a.p("MOVQ $0, %s", mem(overflow, "BP"))
+	}
+	a.store("BP", 24)
+}
+
+// triangle adds x[off+i]·x[off+j] for off ≤ off+i < off+j < off+8 and retires
+// positions 2·off+1 to 2·off+14. acc[0..6] come in at positions 2·off+1 to
+// 2·off+7. Row i has 7-i products, from position 2·off+2i+1 on.
+func (a *asm) triangle(x string, off int) {
+	for i := range 7 {
+		n := 7 - i
+		a.p("MOVQ %s, DX", mem(off+i, x))
+		a.p("XORQ AX, AX")
+		for j := range n {
+			hi := "BX"
+			if j == n-1 {
+				hi = a.acc(n)
+			}
+			a.p("MULXQ %s, AX, %s", mem(off+i+1+j, x), hi)
+			a.p("ADOXQ AX, %s", a.acc(j))
+			if j < n-1 {
+				a.p("ADCXQ BX, %s", a.acc(j+1))
+			}
+		}
+		a.p("MOVQ $0, AX")
+		a.p("ADCXQ AX, %s", a.acc(n))
+		a.p("ADOXQ AX, %s", a.acc(n))
+		a.retire(mem(2*off+2*i+1, "BP"))
+		a.retire(mem(2*off+2*i+2, "BP"))
+	}
+}
+
+// square writes t = x², x at SI, t at BP: each mixed product once, then
+//
+//	t = 2·t + Σ x_i²·2^(128i)
+//
+// with the doubling in one carry chain and the squares in the other.
+func (a *asm) square() {
+	a.zero()
+	a.triangle("SI", 0)
+	a.p("MOVQ $0, %s", mem(15, "BP"))
+	a.load("BP", 8)
+	for i := range 8 {
+		a.p("MOVQ %s, DX", mem(8+i, "SI"))
+		a.mulRow("SI", 0)
+		a.retire(mem(8+i, "BP"))
+	}
+	a.retire(mem(16, "BP"))
+	a.triangle("SI", 8)
+	a.p("MOVQ $0, %s", mem(0, "BP"))
+	a.p("MOVQ $0, %s", mem(31, "BP"))
+	a.p("MOVQ $0, %s", mem(overflow, "BP"))
+	a.p("XORQ AX, AX")
+	for i := range 16 {
+		a.p("MOVQ %s, DX", mem(i, "SI"))
+		a.p("MULXQ DX, AX, BX")
+		a.p("MOVQ %s, R8", mem(2*i, "BP"))
+		a.p("MOVQ %s, R9", mem(2*i+1, "BP"))
+		a.p("ADCXQ R8, R8")
+		a.p("ADOXQ AX, R8")
+		a.p("ADCXQ R9, R9")
+		a.p("ADOXQ BX, R9")
+		a.p("MOVQ R8, %s", mem(2*i, "BP"))
+		a.p("MOVQ R9, %s", mem(2*i+1, "BP"))
+	}
+}
+
+// reduce writes z = t/2^1024 mod p, z at DI, t at BP. With m the multiple which
+// clears the low half, (t + m·p)/2^1024 is reached a half of m at a time; the
+// limbs of m are kept where they have cleared t.
+func (a *asm) reduce() {
+	a.p("LEAQ ·modulus(SB), SI")
+	half := func(off int) {
+		for i := range 8 {
+			a.p("MOVQ %s, DX", a.acc(0))
+			a.p("MOVQ $0x%x, AX", uint64(0x290420077c8f2f3d)) // negInv
+			a.p("IMULQ AX, DX")
+			a.p("MOVQ DX, %s", mem(off+i, "BP"))
+			a.mulRow("SI", 0)
+			a.retire("")
+		}
+	}
+	rest := func(off int) {
+		for i := range 8 {
+			a.p("MOVQ %s, DX", mem(off+i, "BP"))
+			a.mulRow("SI", 8)
+			a.retire(mem(off+8+i, "BP"))
+		}
+	}
+	a.load("BP", 0)
+	half(0)
+	a.addMem("BP", 8)
+	a.keepCarry() // at position 16
+	rest(0)
+	a.addScratch()
+	a.addMem("BP", 16)
+	a.keepCarry() // at position 24
+	a.store("BP", 16)
+	a.load("BP", 8)
+	half(8)
+	a.addMem("BP", 16)
+	a.addCarry() // at position 24
+	rest(8)
+	a.addScratch()
+	a.addMem("BP", 24)
+	a.p("ADCQ $0, %s", mem(overflow, "BP"))
+	a.store("BP", 24)
+
+	// subtract p until the result is less than p
+	a.p("MOVQ %s, CX", mem(overflow, "BP"))
+	fmt.Fprintln(a, "again:")
+	regs := ring[:8]
+	for h := range 2 {
+		for j, r := range regs {
+			a.p("MOVQ %s, %s", mem(16+8*h+j, "BP"), r)
+		}
+		for j, r := range regs {
+			op := "SBBQ"
+			if h+j == 0 {
+				op = "SUBQ"
+			}
+			a.p("%s %s, %s", op, mem(8*h+j, "SI"), r)
+		}
+		for j, r := range regs {
+			a.p("MOVQ %s, %s", r, mem(8*h+j, "DI"))
+		}
+	}
+	a.p("SBBQ $0, CX")
+	a.p("JCS done")
+	for h := range 2 {
+		for j, r := range regs {
+			a.p("MOVQ %s, %s", mem(8*h+j, "DI"), r)
+		}
+		for j, r := range regs {
+			a.p("MOVQ %s, %s", r, mem(16+8*h+j, "BP"))
+		}
+	}
+	a.p("JMP again")
+	fmt.Fprintln(a, "done:")
+	for h := range 2 {
+		for j, r := range regs {
+			a.p("MOVQ %s, %s", mem(16+8*h+j, "BP"), r)
+		}
+		for j, r := range regs {
+			a.p("MOVQ %s, %s", r, mem(8*h+j, "DI"))
+		}
+	}
+}
+
+func assembly() []byte {
+	a := new(asm)
+	fmt.Fprint(a, `// Code generated by gen.go. DO NOT EDIT.
+
+//go:build amd64 && !purego
+
+#include "textflag.h"
+`)
+	frame := 8 * wide
+	a.text("t = x·y: x at SI, y at DI, t at BP.", "product<>(SB), NOSPLIT, $0-0")
+	a.product(false)
+	a.p("RET")
+	a.text("t += x·y: x at SI, y at DI, t at BP.", "addProduct<>(SB), NOSPLIT, $0-0")
+	a.product(true)
+	a.p("RET")
+	a.text("z = t/2^1024 mod p: z at DI, t at BP.", "reduce<>(SB), NOSPLIT, $0-0")
+	a.reduce()
+	a.p("RET")
+
+	a.text("func mulADX(z, x, y *[16]uint64)", fmt.Sprintf("·mulADX(SB), NOSPLIT, $%d-24", frame))
+	a.p("MOVQ x+8(FP), SI")
+	a.p("MOVQ y+16(FP), DI")
+	a.p("LEAQ 0(SP), BP")
+	a.p("CALL product<>(SB)")
+	a.p("MOVQ z+0(FP), DI")
+	a.p("CALL reduce<>(SB)")
+	a.p("RET")
+
+	a.text("func squareADX(z, x *[16]uint64)", fmt.Sprintf("·squareADX(SB), NOSPLIT, $%d-16", frame))
+	a.p("MOVQ x+8(FP), SI")
+	a.p("LEAQ 0(SP), BP")
+	a.square()
+	a.p("MOVQ z+0(FP), DI")
+	a.p("CALL reduce<>(SB)")
+	a.p("RET")
+
+	a.text("func dot2ADX(z, a, b, c, d *[16]uint64)", fmt.Sprintf("·dot2ADX(SB), NOSPLIT, $%d-40", frame))
+	a.p("MOVQ a+8(FP), SI")
+	a.p("MOVQ b+16(FP), DI")
+	a.p("LEAQ 0(SP), BP")
+	a.p("CALL product<>(SB)")
+	a.p("MOVQ c+24(FP), SI")
+	a.p("MOVQ d+32(FP), DI")
+	a.p("CALL addProduct<>(SB)")
+	a.p("MOVQ z+0(FP), DI")
+	a.p("CALL reduce<>(SB)")
+	a.p("RET")
+
+	a.text("func dotADX(z, x, y *[16]uint64, n int)\n//\n// x and y are arrays of n ≥ 1 elements.", fmt.Sprintf("·dotADX(SB), NOSPLIT, $%d-32", frame+8))
+	a.p("MOVQ x+8(FP), SI")
+	a.p("MOVQ y+16(FP), DI")
+	a.p("MOVQ n+24(FP), AX")
+	a.p("MOVQ AX, left-8(SP)")
+	a.p("LEAQ 0(SP), BP")
+	a.p("CALL product<>(SB)")
+	fmt.Fprintln(a, "next:")
+	a.p("DECQ left-8(SP)")
+	a.p("JEQ done")
+	a.p("ADDQ $128, SI")
+	a.p("ADDQ $128, DI")
+	a.p("CALL addProduct<>(SB)")
+	a.p("JMP next")
+	fmt.Fprintln(a, "done:")
+	a.p("MOVQ z+0(FP), DI")
+	a.p("CALL reduce<>(SB)")
+	a.p("RET")
+	return a.Bytes()
 }
