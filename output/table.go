@@ -104,6 +104,9 @@ func (t *tableFormat) Append(dst []byte, r *record.Record) []byte {
 	if t.o.Terminal && t.o.Width > 0 {
 		l.max = t.o.Width
 	}
+	if r.Type == record.SummaryType && t.o.Terminal {
+		return t.summary(dst, r)
+	}
 	t.line(&l, r)
 	return append(l.dst, '\n')
 }
@@ -176,6 +179,12 @@ func (t *tableFormat) line(l *line, r *record.Record) {
 		word(w.target)
 	case r.Type == record.FindingType && len(r.Findings) > 0:
 		word(r.Findings[0].Message)
+	case r.Type == record.SummaryType:
+		for i := range r.Nodes {
+			if n := &r.Nodes[i]; r.Value(n).Valid {
+				word(n.Field.Key() + "=" + string(r.Value(n).AppendText(nil)))
+			}
+		}
 	}
 	if r.Quoted {
 		word("(quoted in ICMP)")
