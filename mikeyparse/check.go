@@ -30,14 +30,14 @@ func (p *parser) checkMessage(m *Message, complete bool) {
 			p.deviate(DevMissing, end, end, field, spec, name+" is missing")
 		}
 	}
-	missing(m.Timestamp() != nil, "t", "RFC 6509 2.1", "T")
-	missing(m.RAND() != nil, "rand", "RFC 6509 2.1", "RAND")
+	missing(m.Timestamp() != nil, "t", "TS 33.180 E.1.2", "T")
+	missing(m.RAND() != nil, "rand", "TS 33.180 E.1.2", "RAND")
 	missing(m.Initiator() != nil, "idr", "TS 33.180 E.1.2", "IDRi (or IDRuidi)")
 	missing(m.Responder() != nil, "idr", "TS 33.180 E.1.2", "IDRr (or IDRuidr)")
 	missing(m.InitiatorKMS() != nil, "idr", "TS 33.180 E.1.2", "IDRkmsi")
 	missing(m.ResponderKMS() != nil, "idr", "TS 33.180 E.1.2", "IDRkmsr")
-	missing(m.SAKKE() != nil, "sakke", "RFC 6509 2.1", "SAKKE")
-	missing(m.Sign() != nil, "sign", "RFC 6509 2.1", "SIGN")
+	missing(m.SAKKE() != nil, "sakke", "TS 33.180 E.1.2", "SAKKE")
+	missing(m.Sign() != nil, "sign", "TS 33.180 E.1.2", "SIGN")
 
 	if s := m.SAKKE(); s != nil && s.IDScheme == IDSchemeMCX {
 		p.checkKey(m)
@@ -48,7 +48,7 @@ func (p *parser) checkMessage(m *Message, complete bool) {
 		case TypeT, TypeRAND, TypeSAKKE:
 			if seen[t] {
 				off, end := pl.Range()
-				p.deviate(DevDuplicate, off, end, t.String(), "RFC 6509 2.1", "a second "+t.String()+" payload")
+				p.deviate(DevDuplicate, off, end, t.String(), "TS 33.180 E.1.2", "a second "+t.String()+" payload")
 			}
 			seen[t] = true
 		}

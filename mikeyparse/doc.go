@@ -8,6 +8,11 @@
 //	raw, form, err := mikeyparse.Decode(body)
 //	m, err := mikeyparse.Parse(raw, nil)
 //
+// [Names] reads only identifiers, without allocating, for a planner; [KeyMgmt]
+// walks the SDP lines; [ParseProtected] and [ParseKeyParameters] read what stands
+// around and inside encrypted key parameters. [TS.Near] settles which of the
+// forms that products use a time stamp has.
+//
 // Promises. No octets make a function panic, hang or use memory out of
 // proportion to the input; every count has a limit ([Limits]). What was read is
 // returned together with the error. A defect of the wire that leaves the chain

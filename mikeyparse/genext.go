@@ -36,7 +36,7 @@ const (
 	KeyIDTraffic KeyIDType = 2 // RFC 4563 table 2, MBMS traffic key
 )
 
-var keyIDTypeNames = []string{"MBMS Key Domain ID", "MBMS Service Key ID", "MBMS Transport Key ID"}
+var keyIDTypeNames = []string{"MBMS Key Domain ID", "MBMS Service Key ID", "MBMS Traffic Key ID"}
 
 func (v KeyIDType) String() string { return enumName("KeyIDType", uint8(v), keyIDTypeNames) }
 

@@ -31,8 +31,8 @@ const (
 	RoleKMS          IDRole = 3 // RFC 6043 6.6, IDRkms
 	RolePSK          IDRole = 4 // RFC 6043 6.6, IDRpsk
 	RoleApplication  IDRole = 5 // RFC 6043 6.6, IDRapp
-	RoleKMSInitiator IDRole = 6 // RFC 6509 4.4, IDRkmsi
-	RoleKMSResponder IDRole = 7 // RFC 6509 4.4, IDRkmsr
+	RoleKMSInitiator IDRole = 6 // RFC 6509 table 7, IDRkmsi
+	RoleKMSResponder IDRole = 7 // RFC 6509 table 7, IDRkmsr
 	RoleUIDInitiator IDRole = 8 // TS 33.180 E.7, IDRuidi
 	RoleUIDResponder IDRole = 9 // TS 33.180 E.7, IDRuidr
 )
@@ -127,7 +127,7 @@ func (p *parser) checkIDR(d *IDR, start int) {
 	case int(d.Role) >= len(idRoleNames) || d.Role == 0:
 		deviate(DevIDRole, 1, 2, "idr.role", "RFC 6043 6.6", "%s is not registered", d.Role)
 	case d.Role == RoleKMS && p.sakkeMessage():
-		deviate(DevKMSRole, 1, 2, "idr.role", "RFC 6509 4.4", "IDRkms (3) instead of IDRkmsi (6) or IDRkmsr (7)")
+		deviate(DevKMSRole, 1, 2, "idr.role", "RFC 6509 table 7", "IDRkms (3) instead of IDRkmsi (6) or IDRkmsr (7)")
 	}
 }
 

@@ -153,7 +153,7 @@ func (l Limits) Parse(b []byte, see Tracer) (*Message, error) {
 		p.rest("undecoded")
 	}
 	if m.RestOff < len(b) && (fail != nil || !mapKnown) {
-		m.Rest = b[m.RestOff:]
+		m.Rest = b[m.RestOff:len(b):len(b)]
 	}
 	if fail == nil {
 		p.checkMessage(m, mapKnown)

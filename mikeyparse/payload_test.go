@@ -55,7 +55,7 @@ var zoo = []struct {
 	{"vendor", TypeGenExt, "00 00 0002 aabb", "ExtType:Vendor ID Data:aabb"},
 	{"SDP IDs", TypeGenExt, "00 01 000b 6d696b65793b6b65797031", "ExtType:SDP IDs Data:6d696b65793b6b65797031"},
 	{"TESLA", TypeGenExt, "00 02 0001 aa", "ExtType:TESLA I-Key Data:aa"},
-	{"Key ID", TypeGenExt, "00 03 0007 00 01 aa 02 02 bbcc", "ExtType:Key ID Data:0001aa0202bbcc KeyIDs:[{Type:MBMS Key Domain ID ID:aa} {Type:MBMS Transport Key ID ID:bbcc}]"},
+	{"Key ID", TypeGenExt, "00 03 0007 00 01 aa 02 02 bbcc", "ExtType:Key ID Data:0001aa0202bbcc KeyIDs:[{Type:MBMS Key Domain ID ID:aa} {Type:MBMS Traffic Key ID ID:bbcc}]"},
 	{"CSB ID", TypeGenExt, "00 04 0004 12345678", "ExtType:CSB_ID Data:12345678"},
 	{"BCAST", TypeGenExt, "00 05 0003 02 aabb", "ExtType:OMA BCAST Data:02aabb"},
 	{"SAKKE-to-self", TypeGenExt, "00 06 0007 1a 01 02 0002 aabb", "ExtType:SAKKE-to-self Data:1a01020002aabb"},

@@ -228,7 +228,7 @@ func (p *parser) readT() *T {
 		p.deviate(DevTimeLow32, start+2, p.off, "t.value", "RFC 3830 6.6", "NTP seconds in the low 32 bits, the high ones are 0")
 	}
 	if p.sakkeMessage() && t.TSType > TSNTP {
-		p.deviate(DevTimeType, start+1, start+2, "t.type", "RFC 6509 4", t.TSType.String()+" instead of NTP-UTC or NTP")
+		p.deviate(DevTimeType, start+1, start+2, "t.type", "TS 33.180 E.1.2", t.TSType.String()+" instead of NTP-UTC or NTP")
 	}
 	return t
 }
