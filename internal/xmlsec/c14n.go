@@ -207,8 +207,8 @@ func (w *canonical) element(el *etree.Element, ancestors []*etree.Element) {
 	}
 	switch {
 	case !w.m.Exclusive && apex:
-		for prefix := range w.ns.top {
-			w.declare(prefix)
+		for i := range w.ns.stack {
+			w.declare(w.ns.stack[i].prefix)
 		}
 	case !w.m.Exclusive:
 		for i := range el.Attr {

@@ -82,102 +82,118 @@ func Decrypt(ed *etree.Element, keys KeyFunc) ([]byte, *DecryptInfo, error) {
 	if !Is(ed, NSEnc, "EncryptedData") {
 		return nil, info, ErrMalformed{"not an EncryptedData"}
 	}
+	info.ID = ed.SelectAttrValue("Id", "")
+	info.Type = ed.SelectAttrValue("Type", "")
+	info.MimeType = ed.SelectAttrValue("MimeType", "")
 	keyInfo := Child(ed, NSSig, "KeyInfo")
-	name := keyName(keyInfo)
-	stated, err := method(ed)
-	var c contentCipher
-	if err == nil && stated != "" {
-		var ok bool
-		if c, ok = ciphers[stated]; !ok {
-			err = ErrUnsupportedAlgorithm{stated}
-		}
-	}
-	var candidates []Key
-	if err == nil {
-		if ek := Child(keyInfo, NSEnc, "EncryptedKey"); ek != nil {
-			var key []byte
-			key, info.Wrapped, err = Unwrap(ek, keys)
-			if err == nil {
-				candidates = append(candidates, NewKey(info.Wrapped.Key, key))
-			} else if name != "" {
-				err = nil // perhaps the content key itself is known
-			}
-		}
-	}
-	if err == nil {
-		candidates = append(candidates, keys.ask(name, stated)...)
-	} else {
-		c = contentCipher{}
-	}
-	plain, full, derr := decryptWith(ed, c, stated, candidates)
-	full.Wrapped = info.Wrapped
-	full.ID = ed.SelectAttrValue("Id", "")
-	full.Type = ed.SelectAttrValue("Type", "")
-	full.MimeType = ed.SelectAttrValue("MimeType", "")
-	full.KeyName = name
-	full.KeyID, _ = KeyIDFromName(name)
-	if err != nil {
-		return nil, full, err
-	}
-	return plain, full, derr
-}
-
-// decryptWith tries the keys on the CipherValue of el. A zero cipher means that
-// the algorithm is not stated.
-func decryptWith(el *etree.Element, c contentCipher, stated string, candidates []Key) ([]byte, *DecryptInfo, error) {
-	info := &DecryptInfo{Algorithm: stated}
-	if stated == "" {
-		info.Algorithm, info.Assumed, c.gcm = URIAES128GCM, true, true
-	}
-	text, err := cipherValue(el)
+	info.KeyName = keyName(keyInfo)
+	info.KeyID, _ = KeyIDFromName(info.KeyName)
+	ct, err := info.read(ed)
 	if err != nil {
 		return nil, info, err
 	}
+	var candidates []Key
+	var wrapErr error
+	for i, ek := range Children(keyInfo, NSEnc, "EncryptedKey") {
+		if i == maxRecipients {
+			break
+		}
+		key, w, err := Unwrap(ek, keys)
+		if info.Wrapped == nil || err == nil {
+			info.Wrapped, wrapErr = w, err
+		}
+		if err == nil {
+			candidates = append(candidates, NewKey(w.Key, key))
+			break
+		}
+	}
+	stated := info.Algorithm
+	if info.Assumed {
+		stated = ""
+	}
+	candidates = append(candidates, keys.ask(info.KeyName, stated)...)
+	plain, err := info.open(ct, candidates, false)
+	if wrapErr != nil && (err == ErrNoKey || err == ErrTag) {
+		err = wrapErr
+	}
+	return plain, info, err
+}
+
+// maxRecipients bounds the EncryptedKey elements of one KeyInfo that are tried.
+const maxRecipients = 8
+
+// read takes algorithm, initialisation vector and length from an EncryptedData
+// or EncryptedKey and returns the cipher text with its initialisation vector.
+func (info *DecryptInfo) read(el *etree.Element) ([]byte, error) {
+	stated, err := method(el)
+	if err != nil {
+		return nil, err
+	}
+	info.Algorithm = stated
+	if stated == "" {
+		info.Algorithm, info.Assumed = URIAES128GCM, true
+	}
+	c, ok := ciphers[info.Algorithm]
+	if !ok {
+		return nil, ErrUnsupportedAlgorithm{stated}
+	}
+	info.Unauthenticated = !c.gcm
+	text, err := cipherValue(el)
+	if err != nil {
+		return nil, err
+	}
 	ct, err := decodeBase64(text)
 	if err != nil {
-		return nil, info, ErrMalformed{"CipherValue is not base64"}
+		return nil, ErrMalformed{"CipherValue is not base64"}
 	}
 	info.Octets = len(ct)
-	info.Unauthenticated = !c.gcm
+	n := 16
 	if c.gcm {
-		if len(ct) >= gcmIV {
-			info.IV = bytes.Clone(ct[:gcmIV])
-		}
-		if len(ct) < gcmIV+gcmTag {
-			return nil, info, ErrMalformed{"CipherValue is too short for initialisation vector and tag"}
-		}
-	} else {
-		if len(ct) >= 16 {
-			info.IV = bytes.Clone(ct[:16])
-		}
-		if len(ct) < 32 || len(ct)%16 != 0 {
-			return nil, info, ErrMalformed{"CipherValue is no initialisation vector and whole blocks"}
-		}
+		n = gcmIV
 	}
+	if len(ct) >= n {
+		info.IV = bytes.Clone(ct[:n])
+	}
+	if c.gcm && len(ct) < gcmIV+gcmTag {
+		return nil, ErrMalformed{"CipherValue is too short for initialisation vector and tag"}
+	}
+	if !c.gcm && (len(ct) < 32 || len(ct)%16 != 0) {
+		return nil, ErrMalformed{"CipherValue is no initialisation vector and whole blocks"}
+	}
+	return ct, nil
+}
+
+// open tries the keys.
+func (info *DecryptInfo) open(ct []byte, candidates []Key, isKey bool) ([]byte, error) {
+	c := ciphers[info.Algorithm]
 	work := budget(DefaultWork)
 	for _, k := range candidates {
 		key := k.reveal()
-		if c.size != 0 && len(key) != c.size || c.size == 0 && len(key) != 16 && len(key) != 32 {
+		if len(key) != c.size && !(info.Assumed && len(key) == 32) {
 			continue
 		}
 		if !work.spend(len(ct)) {
-			return nil, info, ErrWork
+			return nil, ErrWork
 		}
 		info.Tried++
 		plain, err := open(key, ct, c.gcm)
 		if err != nil {
 			continue
 		}
+		// Nothing proves a CBC key, but text is UTF-8 and keys have their lengths.
+		if n := len(plain); !c.gcm && (isKey && n != 16 && n != 24 && n != 32 || !isKey && !utf8.Valid(plain)) {
+			continue
+		}
 		info.Key = k.Label
-		if stated == "" && len(key) == 32 {
+		if info.Assumed && len(key) == 32 {
 			info.Algorithm = URIAES256GCM
 		}
-		return plain, info, nil
+		return plain, nil
 	}
 	if info.Tried == 0 {
-		return nil, info, ErrNoKey
+		return nil, ErrNoKey
 	}
-	return nil, info, ErrTag
+	return nil, ErrTag
 }
 
 // open decrypts what has been checked to be long enough.
@@ -203,11 +219,7 @@ func open(key, ct []byte, gcm bool) ([]byte, error) {
 	if pad < 1 || pad > 16 {
 		return nil, ErrTag
 	}
-	plain = plain[:len(plain)-pad]
-	if !utf8.Valid(plain) {
-		return nil, ErrTag
-	}
-	return plain, nil
+	return plain[:len(plain)-pad], nil
 }
 
 // method returns EncryptionMethod/@Algorithm, empty when the element is absent.

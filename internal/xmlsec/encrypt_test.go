@@ -114,6 +114,9 @@ func TestDecryptErrors(t *testing.T) {
 		if !errors.Is(err, c.want) || info == nil {
 			t.Errorf("%s: %v, want %v", c.name, err, c.want)
 		}
+		if strings.HasPrefix(c.name, "unknown") && (info.Algorithm != "urn:x" || info.Unauthenticated || info.IV != nil) {
+			t.Errorf("%s: %+v", c.name, info)
+		}
 		if (err == nil) != (string(plain) == "<mcpttURI>sip:bob@example.org</mcpttURI>") {
 			t.Errorf("%s: %q", c.name, plain)
 		}
@@ -294,7 +297,12 @@ func TestDecryptWithEncryptedKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	sealed.Tag = "EncryptedKey"
-	for _, ek := range []*etree.Element{wrapped, sealed} {
+	cbc, err := Encrypt(key, EncryptOptions{Algorithm: URIAES256CBC, Key: kek, KeyName: "kek"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cbc.Tag = "EncryptedKey"
+	for _, ek := range []*etree.Element{wrapped, sealed, cbc} {
 		ed, err := Encrypt([]byte("hello"), EncryptOptions{Key: key, KeyName: "unknown"})
 		if err != nil {
 			t.Fatal(err)
@@ -309,6 +317,18 @@ func TestDecryptWithEncryptedKey(t *testing.T) {
 		plain, info, err := Decrypt(ed, find)
 		if err != nil || string(plain) != "hello" || info.Wrapped == nil || info.Wrapped.Key != "the KEK" || info.KeyName != "unknown" {
 			t.Errorf("%v %+v", err, info)
+		}
+		// One recipient of several.
+		other, err := Wrap(key, WrapOptions{KEK: bytes.Repeat([]byte{3}, 32), KeyName: "other"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		Child(ed, NSSig, "KeyInfo").InsertChildAt(0, other)
+		if plain, info, err := Decrypt(ed, find); err != nil || string(plain) != "hello" || info.Wrapped.Key != "the KEK" {
+			t.Errorf("second recipient: %v %+v", err, info)
+		}
+		if _, _, err := Decrypt(ed, nil); !errors.Is(err, ErrNoKey) {
+			t.Errorf("no key: %v", err)
 		}
 		// The content key may be known when the key-encryption key is not.
 		plain, _, err = Decrypt(ed, func(q KeyQuery) []Key {

@@ -224,10 +224,18 @@ func Unwrap(ek *etree.Element, keys KeyFunc) ([]byte, *UnwrapInfo, error) {
 	if err != nil {
 		return nil, info, err
 	}
-	if c, ok := ciphers[stated]; ok { // a key encrypted as if it were content
-		plain, d, err := decryptWith(ek, c, stated, keys.ask(info.KeyName, stated))
-		info.Variant, info.Key, info.Tried = "base64, content cipher", d.Key, d.Tried
-		return plain, info, err
+	if _, ok := ciphers[stated]; ok { // a key encrypted as if it were content
+		var d DecryptInfo
+		ct, err := d.read(ek)
+		if err != nil {
+			return nil, info, err
+		}
+		key, err := d.open(ct, keys.ask(info.KeyName, stated), true)
+		info.Key, info.Tried = d.Key, d.Tried
+		if err == nil {
+			info.Variant = "base64, content cipher"
+		}
+		return key, info, err
 	}
 	size := keyWrapSize(stated)
 	if stated != "" && size == 0 {

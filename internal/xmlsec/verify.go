@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"hash"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -282,13 +283,13 @@ func (r *Result) mac(s *space, info, value *etree.Element, o VerifyOptions) {
 		return
 	}
 	keys := o.Keys.ask(r.KeyName, r.SignatureMethod)
+	keys = slices.DeleteFunc(slices.Clone(keys), func(k Key) bool { return len(k.reveal()) == 0 })
 	forms := []C14N{stated}
 	if !o.Strict {
 		for _, c := range c14nURIs {
 			forms = append(forms, c.m)
 		}
 	}
-	r.Tried = len(keys)
 	for n, c := range forms {
 		octets := r.SignedInfo
 		if n > 0 {
@@ -303,15 +304,14 @@ func (r *Result) mac(s *space, info, value *etree.Element, o VerifyOptions) {
 			octets = m.octets
 		}
 		for _, k := range keys {
-			key := k.reveal()
-			if len(key) == 0 {
-				continue
-			}
 			if !s.work.spend(len(octets)) {
 				fail(StateMalformed, ErrWork)
 				return
 			}
-			mac := hmac.New(h, key)
+			if n == 0 {
+				r.Tried++
+			}
+			mac := hmac.New(h, k.reveal())
 			mac.Write(octets)
 			if hmac.Equal(mac.Sum(nil)[:size], want) {
 				r.MAC, r.Key, r.SignedInfo = StateValid, k.Label, octets
