@@ -83,6 +83,7 @@ type Framer struct {
 	diags []Diag
 	lost  bool // why the framer is out of step was already reported
 	mid   bool // inJunk: buf[r] is not the beginning of a line
+	guess bool // inJunk: buf[r] may be the beginning of a line, or not: octets before it were lost
 }
 
 // NewFramer gives a framer at the beginning of a stream.
@@ -168,7 +169,7 @@ func (f *Framer) passGap() {
 		}
 	}
 	f.state = inJunk
-	f.lost, f.mid = true, false // a segment often begins with a message
+	f.lost, f.mid, f.guess = true, false, true // a segment often begins with a message
 }
 
 // emit hands out the first n octets of what is buffered.
@@ -178,7 +179,7 @@ func (f *Framer) emit(kind FrameKind, n int, next framerState) Frame {
 	f.off += uint64(n)
 	f.scan = 0
 	f.state = next
-	f.mid = n > 0 && fr.Data[n-1] != '\n'
+	f.mid, f.guess = n > 0 && fr.Data[n-1] != '\n', false
 	return fr
 }
 
@@ -353,19 +354,19 @@ func (f *Framer) junk(b []byte, final bool) (n int, more bool) {
 		nl := bytes.IndexByte(b[from:], '\n')
 		if nl < 0 {
 			if final {
-				if f.scan < len(b) && !f.skipLine() && strictStart(b[f.scan:], false) {
+				if f.scan < len(b) && !f.skipLine(b) && strictStart(b[f.scan:], false) {
 					return f.scan, false
 				}
 				return min(len(b), junkChunk), false
 			}
 			f.head = len(b)
-			if len(b) >= junkChunk && (f.skipLine() || f.cannotStart(b[f.scan:])) {
+			if len(b) >= junkChunk && (f.skipLine(b) || f.cannotStart(b[f.scan:])) {
 				return junkChunk, false
 			}
 			return 0, true
 		}
 		end := from + nl
-		if !f.skipLine() && f.isStart(b[f.scan:end]) {
+		if !f.skipLine(b) && f.isStart(b[f.scan:end]) {
 			return f.scan, false
 		}
 		f.scan = end + 1
@@ -373,8 +374,23 @@ func (f *Framer) junk(b []byte, final bool) (n int, more bool) {
 	}
 }
 
-// skipLine tells whether junk is in a line whose beginning was handed out before.
-func (f *Framer) skipLine() bool { return f.mid && f.scan == 0 }
+// skipLine tells whether junk is in a line that cannot begin a message: its beginning was handed out before, or it may
+// have been lost and what is left begins neither with a method of SIP nor as a response does. (What is left of "INVITE"
+// would pass for an unknown method.)
+func (f *Framer) skipLine(b []byte) bool {
+	if f.scan > 0 || !f.mid && !f.guess {
+		return false
+	}
+	return f.mid || !f.sureStart(b)
+}
+
+func (f *Framer) sureStart(b []byte) bool {
+	if len(b) >= 4 && equalFold(b[:4], "sip/") {
+		return true
+	}
+	sp := bytes.IndexByte(b[:min(len(b), maxMethod)], ' ')
+	return sp > 0 && KnownMethod(b[:sp]) || sp < 0 && len(b) < maxMethod
+}
 
 // headerEnd looks for the empty line. It gives the offset after it.
 func (f *Framer) headerEnd(b []byte) (n int, ended bool) {
