@@ -272,9 +272,6 @@ func (f *file) fault(err error) *FileError {
 	if e, ok := errors.AsType[*pcapng.Error](err); ok {
 		fe.Off = e.Off
 	}
-	if e, ok := errors.AsType[*pcapng.NotCaptureError](err); ok {
-		fe.Hint = e.Hint
-	}
 	return fe
 }
 

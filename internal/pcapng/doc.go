@@ -20,5 +20,6 @@
 //     valid until the next call.
 //
 // It leaves out decompression (package decode/capture does that), every other capture format (they are named by
-// [NotCaptureError]), packet hashes, queue and verdict options, and the content of custom blocks.
+// [NotCaptureError]), the private variants of pcap that share its magic but not its record header (Red Hat 6.1,
+// SuSE 6.3, Nokia, AIX), packet hashes, queue and verdict options, and the content of custom blocks.
 package pcapng

@@ -32,6 +32,8 @@ var looksLike = []look{
 	{"\x05VNF", "Visual Networks", viaEditcap},
 	{"TR\x00d\x00", "HP-UX nettl", viaEditcap},
 	{"\xaa\xaa\xaa\xaa", "5Views", viaEditcap},
+	{"\x01\x10\x4c\x00\x01\x05Trace Disp", "Novell LANalyzer", viaEditcap},
+	{"+---------+-----", "Tektronix K12 text", viaEditcap},
 	{"LOGG", "a Vector BLF log", viaEditcap},
 	{"#!rtpplay1.0 ", "rtpdump", viaEditcap},
 	{"ETHERWATCH ", "VMS Etherwatch text", viaEditcap},

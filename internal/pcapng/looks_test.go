@@ -21,6 +21,8 @@ func TestNotCapture(t *testing.T) {
 		{"TRSNIFF data    \x1a", "Network General Sniffer"},
 		{"\x7fver", "Peektagged"},
 		{"ObserverPktBuffer", "Network Instruments Observer"},
+		{"+---------+---------------+----------+\r\n", "Tektronix K12 text"},
+		{"\x01\x10\x4c\x00\x01\x05Trace Display Trace File", "Novell LANalyzer"},
 		{string(erf), "Endace ERF"},
 		{"\x1f\x8b\x08\x00", "gzip"},
 		{"\x28\xb5\x2f\xfd", "zstd"},
