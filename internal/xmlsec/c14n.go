@@ -94,6 +94,9 @@ func (m C14N) Element(el *etree.Element) []byte {
 // append canonicalises el, or a document given by its nameless top element,
 // leaving out the element skip with all below it.
 func (m C14N) append(dst []byte, el, skip *etree.Element) []byte {
+	if dst == nil {
+		dst = make([]byte, 0, 1024)
+	}
 	w := canonical{m: m, dst: dst, skip: skip}
 	for _, p := range m.Prefixes {
 		if p == "#default" {

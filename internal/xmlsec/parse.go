@@ -137,6 +137,12 @@ type parser struct {
 	attrs    int
 	seen     map[string]struct{} // attribute names of one element, when there are many
 	raw      []rawAttr
+	spare    []parsedElement // allocated in lots
+}
+
+type parsedElement struct {
+	el   etree.Element
+	info elementInfo
 }
 
 type openElement struct {
@@ -682,8 +688,14 @@ func (p *parser) startTag() *Error {
 		return err
 	}
 	uri, _ := p.ns.lookup(prefix)
-	el := newElement(p.cur, prefix, local)
-	info := &elementInfo{span: Span{start, i}, content: Span{i, i}, ns: uri}
+	if len(p.spare) == 0 {
+		p.spare = make([]parsedElement, min(16, p.lim.Elements))
+	}
+	el, info := &p.spare[0].el, &p.spare[0].info
+	p.spare = p.spare[1:]
+	el.Space, el.Tag = prefix, local
+	p.cur.AddChild(el)
+	*info = elementInfo{span: Span{start, i}, content: Span{i, i}, ns: uri}
 	if n := len(p.raw); n > 0 {
 		info.attrs = make([]attrInfo, n)
 		el.Attr = make([]etree.Attr, 0, n)
@@ -703,13 +715,6 @@ func (p *parser) startTag() *Error {
 	p.open = append(p.open, openElement{el, info, name, mark})
 	p.cur = el
 	return nil
-}
-
-// newElement is etree's CreateElement without splitting the name again.
-func newElement(parent *etree.Element, prefix, local string) *etree.Element {
-	el := &etree.Element{Space: prefix, Tag: local}
-	parent.AddChild(el)
-	return el
 }
 
 // addAttr appends an attribute which is known to be new. etree's CreateAttr

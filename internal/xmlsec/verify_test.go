@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -523,4 +524,28 @@ func BenchmarkVerify(b *testing.B) {
 			b.Fatal(r.State())
 		}
 	}
+}
+
+// One document, many readers; the race detector watches.
+func TestConcurrentReaders(t *testing.T) {
+	d := mustParse(t, katSigned)
+	e := mustParse(t, benchXML)
+	o := katOptions(t)
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for range 20 {
+				if r := Verify(d.Root().ChildElements()[0], o); r.State() != StateValid {
+					t.Error(r.State())
+				}
+				ed := e.Find(e.Root(), NSEnc, "EncryptedData", 1)
+				if _, _, err := Decrypt(ed[0], Keys(conf(t))); err != nil {
+					t.Error(err)
+				}
+				C14N{Exclusive: true}.Document(e.Tree)
+				ContextOf(ed[0])
+			}
+		})
+	}
+	wg.Wait()
 }
