@@ -264,7 +264,7 @@ func (d *Decoder) datagram(p *packet, transport string, b []byte, truncated bool
 		u.Frames[0] = d.cur.Number
 	} else {
 		u.Segments = d.origin(nil, p, b, 0)
-		u.Frames = frameNumbers(u.Segments)
+		u.Frames = frameNumbers(p.pieces) // those that brought only headers too
 	}
 	d.emit(u)
 }

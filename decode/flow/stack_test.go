@@ -182,7 +182,7 @@ func tunnels() []struct {
 		{"erspan 3 subheader", 1, inIP(false, protoGRE, raw{0x10, 0, 0x22, 0xeb, 0, 0, 0, 1, 0x20, 5, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 1, 2, 3, 4, 5, 6, 7, 8}, lan4), "gre erspan"},
 		{"vxlan", 1, tun(portVXLAN, raw{8, 0, 0, 0, 0, 0, 9, 0}, lan4), "vxlan"},
 		{"vxlan old port", 1, tun(portVXLANOl, raw{8, 0, 0, 0, 0, 0, 9, 0}, lan4), "vxlan"},
-		{"vxlan gpe", 1, tun(portVXLAN, raw{0x0c, 0, 0, 2, 0, 0, 9, 0}, in6), "vxlan"},
+		{"vxlan gpe", 1, tun(portVXLANGPE, raw{0x0c, 0, 0, 2, 0, 0, 9, 0}, in6), "vxlan"},
 		{"geneve", 1, tun(portGENEVE, raw{0, 0, 0x65, 0x58, 0, 0, 9, 0}, lan4), "geneve eth"},
 		{"geneve options ipv4", 1, tun(portGENEVE, raw{2, 0, 8, 0, 0, 0, 9, 0, 1, 2, 3, 1, 0, 0, 0, 1}, in4), "geneve"},
 		{"gtpu", 1, tun(portGTPU, gtp(0x30, nil, in4)), "gtpu"},

@@ -142,7 +142,7 @@ func (d *Decoder) udpTunnel(p *packet, b []byte) {
 			if d.gtpu(p, b) {
 				return
 			}
-		case portVXLAN, portVXLANOl:
+		case portVXLAN, portVXLANOl, portVXLANGPE:
 			if d.vxlan(p, b) {
 				return
 			}
@@ -175,7 +175,7 @@ func (d *Decoder) vxlan(p *packet, b []byte) bool {
 		return false
 	}
 	vni := uint64(binary.BigEndian.Uint32(b[4:]) >> 8)
-	gpe := b[0]&0x04 != 0
+	gpe := b[0]&0x04 != 0 // the flag that a next protocol is given
 	if !d.enter(p, encVXLAN, vni, true) {
 		return true
 	}

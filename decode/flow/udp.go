@@ -10,20 +10,21 @@ import (
 
 // Ports of tunnels over UDP, and the port that hints at SIP.
 const (
-	portSIP     = 5060
-	portSIPS    = 5061
-	portGTPU    = 2152 // TS 29.281 4.4.2
-	portVXLAN   = 4789 // RFC 7348
-	portVXLANOl = 8472 // Linux before the number was assigned
-	portGENEVE  = 6081 // RFC 8926
-	portL2TP    = 1701 // RFC 2661
-	portGRE     = 4754 // RFC 8086
-	portMPLS    = 6635 // RFC 7510
+	portSIP      = 5060
+	portSIPS     = 5061
+	portGTPU     = 2152 // TS 29.281 4.4.2
+	portVXLAN    = 4789 // RFC 7348
+	portVXLANOl  = 8472 // Linux before the number was assigned
+	portVXLANGPE = 4790 // draft-ietf-nvo3-vxlan-gpe
+	portGENEVE   = 6081 // RFC 8926
+	portL2TP     = 1701 // RFC 2661
+	portGRE      = 4754 // RFC 8086
+	portMPLS     = 6635 // RFC 7510
 )
 
 func tunnelPort(port uint16) bool {
 	switch port {
-	case portGTPU, portVXLAN, portVXLANOl, portGENEVE, portL2TP, portGRE, portMPLS:
+	case portGTPU, portVXLAN, portVXLANOl, portVXLANGPE, portGENEVE, portL2TP, portGRE, portMPLS:
 		return true
 	}
 	return false

@@ -89,7 +89,7 @@ func (d *Decoder) exported(p *packet, b []byte) {
 		d.link(p, uint16(link), b)
 	case proto == "ip" || proto == "ipv6":
 		d.ip(p, b)
-	case proto == "eth":
+	case proto == "eth" || proto == "eth_withoutfcs" || proto == "eth_maybefcs":
 		d.ethernet(p, b)
 	case proto == "udp":
 		d.udp(p, b)
@@ -112,7 +112,7 @@ func protoName(v []byte) string {
 		v = v[:len(v)-1]
 	}
 	switch string(v) {
-	case "sip", "ip", "ipv6", "eth", "udp", "tcp", "sctp", "gtp":
+	case "sip", "ip", "ipv6", "eth", "eth_withoutfcs", "eth_maybefcs", "udp", "tcp", "sctp", "gtp":
 		return string(v)
 	}
 	return "other"
