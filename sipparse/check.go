@@ -10,21 +10,49 @@ import (
 // field of each message, so it allocates nothing while all is well.
 func (m *Message) checkHeader(h *Header) {
 	v := h.Value.In(m.Raw)
-	if len(v) == 0 {
+	switch {
+	case len(v) == 0:
 		m.emptyValue(h)
-		return
+	case !m.clean(h.ID, v):
+		m.examine(h, v)
 	}
+}
+
+// clean tells at one look that a value has nothing that examine would find.
+func (m *Message) clean(id HeaderID, v []byte) bool {
+	switch id {
+	case HdrVia:
+		return cleanVia(v, m.topVia())
+	case HdrFrom:
+		return cleanAddrs(v, false, "tag", true)
+	case HdrContact:
+		return cleanAddrs(v, true, "expires", false)
+	case HdrContentType:
+		return cleanMediaType(v)
+	case HdrEvent, HdrSubscriptionState:
+		return cleanTokens(v, false)
+	case HdrAcceptContact, HdrRejectContact, HdrSecurityClient, HdrSecurityServer, HdrSecurityVerify:
+		return cleanTokens(v, true)
+	case HdrSessionExpires, HdrMinSE, HdrRetryAfter:
+		return cleanDelta(v)
+	}
+	flags := headerTable[id].flags
+	return flags&hAddr != 0 && cleanAddrs(v, flags&hList != 0, "", false)
+}
+
+// topVia tells whether the newest header field is the first Via.
+func (m *Message) topVia() bool { return int(m.first[HdrVia]) == len(m.Headers) }
+
+// examine finds what is wrong with a value, if anything.
+func (m *Message) examine(h *Header, v []byte) {
 	var e fault
 	switch h.ID {
 	case HdrContentLength:
 		m.contentLength(h, v)
-		return
 	case HdrVia:
 		m.checkVia(h, v)
-		return
 	case HdrCSeq:
 		m.checkCSeq(h, v)
-		return
 	case HdrMaxForwards:
 		n, over, ok := number(v)
 		switch {
@@ -35,57 +63,32 @@ func (m *Message) checkHeader(h *Header) {
 		}
 	case HdrWarning:
 		m.checkList(h, v, func(v []byte) (e fault) { _, e = parseWarning(v); return e })
-		return
 	case HdrDate:
 		e = checkDate(v)
 	case HdrContentType:
-		if cleanMediaType(v) {
-			return
-		}
 		var buf [maxMediaType]byte
 		_, _, e = scanMediaType(v, buf[:0])
 	case HdrEvent:
-		if cleanTokens(v, false) {
-			return
-		}
 		_, e = parseToken(v, DiagEventSyntax)
 	case HdrSubscriptionState:
 		_, e = parseToken(v, DiagSubscriptionState)
 	case HdrSecurityClient, HdrSecurityServer, HdrSecurityVerify:
-		if cleanTokens(v, true) {
-			return
-		}
 		m.checkList(h, v, func(v []byte) (e fault) { _, e = parseToken(v, DiagSecuritySyntax); return e })
-		return
 	case HdrReason:
 		m.checkList(h, v, func(v []byte) (e fault) { _, e = parseToken(v, DiagReasonSyntax); return e })
-		return
 	case HdrAcceptContact, HdrRejectContact:
-		if cleanTokens(v, true) {
-			return
-		}
 		m.checkList(h, v, func(v []byte) (e fault) { _, e = parseToken(v, DiagParamSyntax); return e })
-		return
 	case HdrRetryAfter, HdrSessionExpires, HdrMinSE:
-		if cleanDelta(v) {
-			return
-		}
 		_, e = parseDelta(v)
 	case HdrAuthorization, HdrProxyAuthorization, HdrWWWAuthenticate, HdrProxyAuthenticate:
 		_, e = parseAuth(v)
 	case HdrRAck:
-		if _, err := ParseRAck(v); err != nil {
-			e.ID = DiagRAckSyntax
-		}
+		_, e = parseRAck(v)
 	default:
 		switch flags := headerTable[h.ID].flags; {
 		case flags&(hAddr|hList) == hAddr|hList:
 			m.checkAddrList(h, v)
-			return
 		case flags&hAddr != 0:
-			if h.ID == HdrFrom && cleanAddrs(v, false, "tag", true) || h.ID != HdrFrom && cleanAddrs(v, false, "", false) {
-				return
-			}
 			var na NameAddr
 			na, e = parseNameAddr(v)
 			if h.ID == HdrFrom && e.ID == DiagNone {
@@ -95,8 +98,6 @@ func (m *Message) checkHeader(h *Header) {
 			}
 		case flags&hNumber != 0:
 			_, e = delta(v)
-		default:
-			return
 		}
 	}
 	m.fault(h, 0, len(v), e)
@@ -156,9 +157,6 @@ func (m *Message) checkList(h *Header, v []byte, check func([]byte) fault) {
 }
 
 func (m *Message) checkAddrList(h *Header, v []byte) {
-	if h.ID == HdrContact && cleanAddrs(v, true, "expires", false) || h.ID != HdrContact && cleanAddrs(v, true, "", false) {
-		return
-	}
 	l := listScanner{b: v}
 	for l.more() {
 		s := l.next()
@@ -182,11 +180,8 @@ func (m *Message) checkAddrList(h *Header, v []byte) {
 
 // checkVia looks at each element; what the branch is like matters in the topmost only.
 func (m *Message) checkVia(h *Header, v []byte) {
-	top := int(m.first[HdrVia]) == len(m.Headers)
-	if cleanVia(v, top) {
-		return
-	}
 	l := listScanner{b: v}
+	top := m.topVia()
 	for l.more() {
 		s := l.next()
 		if s.Len == 0 {

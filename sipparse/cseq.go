@@ -51,21 +51,31 @@ type RAck struct {
 
 // ParseRAck reads a RAck value. What could be read is returned together with the error.
 func ParseRAck(b []byte) (RAck, error) {
-	var r RAck
-	i := skipWS(b, 0)
-	f := i
+	r, e := parseRAck(b)
+	if e.ID != DiagNone {
+		return r, &Error{ID: e.ID, Off: e.Off, Field: "RAck"}
+	}
+	return r, nil
+}
+
+func parseRAck(b []byte) (r RAck, e fault) {
+	f := skipWS(b, 0)
+	i := f
 	for i < len(b) && is(b[i], clDigit) {
 		i++
 	}
 	n, _, ok := number(b[f:i])
 	r.RSeq = n
 	if !ok || n > math.MaxUint32 {
-		return r, &Error{ID: DiagRAckSyntax, Off: f, Field: "RAck"}
+		e.set(DiagRAckSyntax, f)
 	}
-	c, e := parseCSeq(b[i:])
+	if i == len(b) || !is(b[i], clWS) {
+		e.set(DiagRAckSyntax, i)
+	}
+	c, ce := parseCSeq(b[i:])
 	r.CSeq, r.Method = c.Number, Span{c.Method.Off + uint32(i), c.Method.Len}
-	if e.ID != DiagNone {
-		return r, &Error{ID: DiagRAckSyntax, Off: i + e.Off, Field: "RAck"}
+	if ce.ID != DiagNone {
+		e.set(DiagRAckSyntax, i+ce.Off)
 	}
-	return r, nil
+	return r, e
 }
