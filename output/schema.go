@@ -61,7 +61,7 @@ func SchemaJSON(fields []*record.Field) []byte {
 	}
 	top := g.closed(props, dict{
 		"$schema":     "https://json-schema.org/draft/2020-12/schema",
-		"$id":         "https://mcxdump.invalid/schema/mcxdump-1.schema.json",
+		"$id":         "urn:mcxdump:schema:mcxdump-1",
 		"title":       "A record of mcxdump",
 		"description": "One line of mcxdump --json. Absent values are omitted; lists are always arrays. Generated from the register of fields.",
 		"required":    []string{"schema", "record"},

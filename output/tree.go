@@ -290,6 +290,7 @@ func (w *treeWriter) value(n *record.Node, k record.Kind) (block string) {
 	case record.Raw:
 		var b bytes.Buffer
 		if len(n.Str) > 60 && json.Indent(&b, []byte(n.Str), "", "  ") == nil {
+			w.dst = bytes.TrimSuffix(w.dst, []byte(" "))
 			return b.String()
 		}
 		w.wire(n.Str)

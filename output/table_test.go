@@ -1,0 +1,198 @@
+package output
+
+import (
+	"bytes"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mcxdump/mcxdump/decode/record"
+)
+
+func response() *record.Record {
+	r := &record.Record{Number: 8, Time: 1700000000_623456789, Frames: []uint64{13}, Transport: "tcp",
+		Src: netip.MustParseAddrPort("10.0.0.2:5060"), Dst: netip.MustParseAddrPort("10.0.0.1:5060")}
+	b := record.Builder{R: r, Want: record.All()}
+	b.Open(fSIP, record.Place{})
+	b.Num(fStatus, 403, record.Place{})
+	b.Str(fReason, "Forbidden \x1b[5m漢字漢字漢字漢字漢字漢字漢字漢字漢字", record.Place{})
+	b.Close()
+	for _, id := range []string{"a", "b", "a", "c", "d"} {
+		b.Finding(record.Finding{ID: id, Severity: record.Warning})
+	}
+	return r
+}
+
+func TestTable(t *testing.T) {
+	stray := &record.Record{Type: record.FindingType, Time: 1700000001_000000000, Findings: []record.Finding{{ID: "tcp-gap", Severity: record.Note, Message: "12 octets are missing"}}}
+	for _, c := range []struct {
+		name string
+		o    Options
+		r    *record.Record
+		want string
+	}{
+		{"pipe", Options{}, sample(), "    7 2023-11-14T22:13:20.123456789Z 10.0.0.1:5060         -> [2001:db8::2]:5061    udp  INVITE     D1E1V1 error(1):SEC-10 12    MCPTT <group> call"},
+		{"pipe", Options{}, response(), "    8 2023-11-14T22:13:20.623456789Z 10.0.0.2:5060         -> 10.0.0.1:5060         tcp  403        -     warning(5):a,b,c,… 13    Forbidden \\x1b[5m漢字漢字漢字漢字漢字漢字漢字漢字漢字"},
+		{"pipe", Options{}, stray, "    - 2023-11-14T22:13:21.000000000Z -                     -> -                     -    finding    -     note(1):tcp-gap -     12 octets are missing"},
+		{"terminal", Options{Terminal: true, Width: 120}, response(), "    8     0.000000 10.0.0.2:5060         → 10.0.0.1:5060         tcp  403        -     warning(5):a,b,c,… 13    Forbidd…"},
+		{"no width", Options{Terminal: true, Time: TimeEpoch}, stray, "    - 1700000001.000000000 -                     → -                     -    finding    -     note(1):tcp-gap -     12 octets are missing"},
+	} {
+		f, err := New("table", c.o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := string(f.Append(nil, c.r)); got != c.want+"\n" {
+			t.Errorf("%s:\ngot  %q\nwant %q", c.name, got, c.want+"\n")
+		}
+	}
+}
+
+// On a pipe every line has the same ten columns before the words.
+func TestTableColumns(t *testing.T) {
+	f, _ := New("table", Options{})
+	for seed := range uint64(400) {
+		r := newGen(seed).record()
+		r.Transport = "udp"
+		for i := range r.Findings {
+			r.Findings[i].ID = "id"
+		}
+		cols := strings.Fields(string(f.Append(nil, r)))
+		if len(cols) < 10 || cols[3] != "->" || cols[5] != "udp" {
+			t.Fatalf("seed %d: %q", seed, cols)
+		}
+	}
+}
+
+func TestTableWidth(t *testing.T) {
+	for width := 1; width < 200; width++ {
+		f, _ := New("table", Options{Terminal: true, Width: width})
+		for _, r := range []*record.Record{sample(), response()} {
+			out := strings.TrimSuffix(string(f.Append(nil, r)), "\n")
+			if w := Width(out); w > width {
+				t.Fatalf("width %d: %d columns: %q", width, w, out)
+			}
+		}
+	}
+}
+
+func TestClock(t *testing.T) {
+	c := new(Clock)
+	c.Set(1700000000_000000000)
+	c.Set(5)
+	f, _ := New("table", Options{Terminal: true, Clock: c})
+	if got := string(f.Append(nil, sample())); !strings.HasPrefix(got, "    7     0.123456 ") {
+		t.Error(got)
+	}
+	c2 := new(Clock)
+	c2.Set(1700000001_000000000)
+	f, _ = New("table", Options{Time: TimeRelative, Clock: c2})
+	if got := string(f.Append(nil, sample())); !strings.HasPrefix(got, "    7    -0.876543 ") {
+		t.Error(got)
+	}
+}
+
+func TestTableNeedsLittle(t *testing.T) {
+	f, _ := New("table", Options{})
+	w := f.Needs()
+	for _, x := range []*record.Field{fMethod, fStatus, fReason, fRequestURI, fClientID, fSumFrames} {
+		if !w.Has(x) {
+			t.Errorf("%s is not asked for", x.Name)
+		}
+	}
+	for _, x := range []*record.Field{fHeaders, fContact, fMikey, fXML, fCallID} {
+		if w.Has(x) {
+			t.Errorf("%s is asked for", x.Name)
+		}
+	}
+}
+
+func summary() *record.Record {
+	r := &record.Record{Type: record.SummaryType}
+	b := record.Builder{R: r, Want: record.All()}
+	b.Open(fSummary, record.Place{})
+	b.Num(fSumFrames, 120, record.Place{})
+	b.Num(fSumMessages, 7, record.Place{})
+	b.Open(fSumLimits, record.Place{})
+	b.Entry(fSumLimits, "streams", "3", record.Place{})
+	b.Close()
+	b.Close()
+	return r
+}
+
+func TestSummary(t *testing.T) {
+	f, _ := New("table", Options{Terminal: true})
+	want := "\nFrames        120\nSIP messages  7\nLimits that were reached\n  streams     3\n"
+	if got := string(f.Append(nil, summary())); got != want {
+		t.Errorf("got\n%q\nwant\n%q", got, want)
+	}
+	f, _ = New("table", Options{})
+	if got := string(f.Append(nil, summary())); !strings.Contains(got, "summary") || !strings.HasSuffix(got, " frames=120 messages=7 *=3\n") {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestWriteTable(t *testing.T) {
+	var b bytes.Buffer
+	rows := [][]string{{"sip.method", "string", "Method"}, {"x\x1b[2J", "漢字", ""}, {"short"}}
+	if err := WriteTable(&b, []string{"Field", "Kind", "Title"}, rows, Options{}); err != nil {
+		t.Fatal(err)
+	}
+	want := "Field       Kind    Title\nsip.method  string  Method\nx\\x1b[2J    漢字\nshort\n"
+	if b.String() != want {
+		t.Errorf("got\n%q\nwant\n%q", b.String(), want)
+	}
+	b.Reset()
+	if err := WriteTable(&b, []string{"Field", "Kind", "Title"}, rows, Options{Terminal: true, Width: 60}); err != nil {
+		t.Fatal(err)
+	}
+	if s := b.String(); strings.Contains(s, "\x1b") || !strings.Contains(s, "sip.method") || !strings.Contains(s, `x\x1b[2J`) || !strings.Contains(s, "漢字") {
+		t.Errorf("got\n%s", s)
+	}
+	t.Logf("\n%s", b.String())
+	if err := WriteTable(&failing{0, bytes.ErrTooLarge}, []string{"a"}, rows, Options{}); err != bytes.ErrTooLarge {
+		t.Errorf("write error: %v", err)
+	}
+}
+
+func TestProgress(t *testing.T) {
+	var b bytes.Buffer
+	p := NewProgress(&b, true, 40)
+	now := time.Unix(0, 0).Add(time.Hour)
+	p.now = func() time.Time { return now }
+	p.Update(50_000_000, 100_000_000, 3)
+	p.Update(60_000_000, 100_000_000, 4) // too soon
+	now = now.Add(time.Second)
+	p.Update(2_500_000, 0, 5)
+	p.Clear()
+	p.Clear()
+	want := "\r\x1b[K[##########..........]  50% of 100.0 MB\r\x1b[K2.5 MB, 5 messages\r\x1b[K"
+	if b.String() != want {
+		t.Errorf("got %q, want %q", b.String(), want)
+	}
+	b.Reset()
+	p = NewProgress(&b, false, 40)
+	p.Update(1, 2, 3)
+	p.Clear()
+	if b.Len() != 0 {
+		t.Errorf("a pipe got %q", b.String())
+	}
+}
+
+func BenchmarkTable(b *testing.B) {
+	for _, c := range []struct {
+		name string
+		o    Options
+	}{{"pipe", Options{}}, {"terminal", Options{Terminal: true, Color: true, Width: 120}}} {
+		b.Run(c.name, func(b *testing.B) {
+			f, _ := New("table", c.o)
+			r := sample()
+			dst := f.Append(nil, r)
+			b.SetBytes(int64(len(dst)))
+			b.ReportAllocs()
+			for b.Loop() {
+				dst = f.Append(dst[:0], r)
+			}
+		})
+	}
+}
