@@ -353,7 +353,8 @@ func dissectInfo(c *Context, p *Part, s *infoService) {
 		c.Find("MIME-05", record.Warning, "TS 24.379 7.2.1", fmt.Sprintf("content does not match its type: %s with root %q", p.Type, clip(nd.local, 80)), p, other.self, d.place(root))
 		r.s, s = other, other
 	}
-	c.B.Open(s.self, d.place(root))
+	self := len(c.B.R.Nodes)
+	built := c.B.Open(s.self, d.place(root))
 	for k := range d.kids(root) {
 		switch {
 		case r.named(d, k, s.params):
@@ -365,6 +366,9 @@ func dissectInfo(c *Context, p *Part, s *infoService) {
 		}
 	}
 	c.B.Close()
+	if built {
+		regroup(c.B.R, self)
+	}
 	d.report(c)
 	c.Say(r.session)
 	c.Say(r.purpose)

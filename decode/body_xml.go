@@ -1,6 +1,7 @@
 package decode
 
 import (
+	"bytes"
 	"strconv"
 	"sync"
 
@@ -234,6 +235,61 @@ func (c *Context) setText(n *record.Node, s []byte) {
 	n.Flags |= record.HasValue
 }
 
+// regroup moves the items of each list in the object at node i together, where the first of them stands, so that a
+// printer meets every member once. What stands in the document in another order keeps its order otherwise.
+func regroup(r *record.Record, i int) {
+	if i >= len(r.Nodes) {
+		return
+	}
+	end := int(r.Nodes[i].End)
+	split := false
+	var last *record.Field
+	var seen []*record.Field
+	for k := i + 1; k < end && !split; k = int(r.Nodes[k].End) {
+		f := r.Nodes[k].Field
+		if f == last || !f.List {
+			last = f
+			continue
+		}
+		last = f
+		for _, s := range seen {
+			split = split || s == f
+		}
+		seen = append(seen, f)
+	}
+	if !split {
+		return
+	}
+	old := append([]record.Node(nil), r.Nodes[i+1:end]...)
+	at := i + 1
+	move := func(k int) { // k counts from i+1
+		n := int(old[k].End) - (i + 1) - k
+		shift := int32(at - (i + 1) - k)
+		for j := range n {
+			r.Nodes[at+j] = old[k+j]
+			r.Nodes[at+j].End += shift
+		}
+		at += n
+	}
+	lists := map[*record.Field][]int{}
+	for k := 0; k < len(old); k = int(old[k].End) - (i + 1) {
+		if old[k].Field.List {
+			lists[old[k].Field] = append(lists[old[k].Field], k)
+		}
+	}
+	for k := 0; k < len(old); k = int(old[k].End) - (i + 1) {
+		f := old[k].Field
+		if !f.List {
+			move(k)
+			continue
+		}
+		for _, j := range lists[f] {
+			move(j)
+		}
+		delete(lists, f)
+	}
+}
+
 // A treeFields is the set of fields under which an element of any kind is shown.
 type treeFields struct {
 	self, name, space, attrs, text *record.Field
@@ -264,7 +320,9 @@ func registerTreeLevel(name, title, clause string, list bool) *treeFields {
 // seam in protect.go; an encrypted element's own markup is not repeated.
 func (c *Context) tree(d *xmlDoc, n int32, t *treeFields) {
 	nd := &d.nodes[n]
-	if c.B.Open(t.self, d.place(n)) {
+	self := len(c.B.R.Nodes)
+	built := c.B.Open(t.self, d.place(n))
+	if built {
 		at := d.p.Place(nd.off, 0)
 		if nd.in > nd.off {
 			at = d.p.Place(nd.off, nd.in-nd.off)
@@ -276,7 +334,12 @@ func (c *Context) tree(d *xmlDoc, n int32, t *treeFields) {
 	}
 	c.treeAttrs(d, n, t)
 	if txt := d.text(n); len(txt) > 0 {
-		if u, ok := c.protectedURI(d.p, txt, d.content(n)); ok {
+		if secretElement(d, n) && !c.ShowSecrets() {
+			c.mask(d.p.Src, d.p.Off+nd.textOff, nd.textEnd-nd.textOff)
+			if k := c.put(t.text, withheldText(txt, 0, len(txt)), d.content(n)); k != nil {
+				k.Flags |= record.Withheld
+			}
+		} else if u, ok := c.protectedURI(d.p, txt, d.content(n)); ok {
 			c.treeSealed(d, u, t, "text()")
 		} else {
 			c.put(t.text, txt, d.content(n))
@@ -284,6 +347,29 @@ func (c *Context) tree(d *xmlDoc, n int32, t *treeFields) {
 	}
 	c.treeKids(d, n, t)
 	c.B.Close()
+	if built {
+		regroup(c.B.R, self)
+	}
+}
+
+// secretElement tells whether the text of an element, or of its parent, is a key, a token or a password: key material
+// of a KMS (TS 33.180 D.3.3.2), access tokens where no dissector knows them.
+func secretElement(d *xmlDoc, n int32) bool {
+	for range 2 {
+		if n <= 0 {
+			return false
+		}
+		switch local := d.nodes[n].local; string(local) {
+		case "UserDecryptKey", "UserSigningKeySSK", "NewTransportKey", "NewIntegrityKey", "password", "Password", "pwd":
+			return true
+		default:
+			if bytes.HasSuffix(local, []byte("access-token")) {
+				return true
+			}
+		}
+		n = d.nodes[n].parent
+	}
+	return false
 }
 
 func (c *Context) treeKids(d *xmlDoc, n int32, t *treeFields) {

@@ -22,11 +22,13 @@ const (
 // sealedData is one encrypted element content or URI, taken apart.
 type sealedData struct {
 	src       int  // source of the octets
-	element   bool // content of an element; otherwise a URI
+	element   bool // content of an element
+	payload   bool // MCData envelope (TS 33.180 8.5.4.1); neither: a URI
 	algorithm string
 	keyID     string            // 8 hex digits, "" when none is named
 	cipher    []byte            // element: IV, cipher text and tag; URI: cipher text and tag
-	iv        []byte            // URI only
+	iv        []byte            // URI and MCData
+	aad       []byte            // MCData: what the tag covers besides
 	scope     []xmlpull.Binding // name spaces for the plain text of an element
 	at        record.Place      // the protected octets
 	bad       record.Reason     // why nothing can open it, whatever the keys
@@ -71,6 +73,8 @@ func (c *Context) sealed(s *sealedData) opened {
 	name := "decrypted URI"
 	if s.element {
 		name = "decrypted element"
+	} else if s.payload {
+		name = "decrypted payload"
 	}
 	src := c.B.Source(record.Source{Kind: record.Decrypted, Name: name, Data: plain, Parent: s.src, ParentOff: s.at.Off, ParentLen: s.at.Len})
 	if src < 0 {

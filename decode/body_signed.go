@@ -1,0 +1,270 @@
+package decode
+
+import (
+	"bytes"
+	"crypto/sha1"
+	"crypto/sha256"
+	"crypto/sha512"
+	"fmt"
+	"strings"
+
+	"github.com/mcxdump/mcxdump/decode/record"
+)
+
+// The signed bodies: TS 24.379 F.6 and its twins, a list of XML signatures over the other bodies of the message.
+
+var (
+	sigList      = regList("signatures", "Signatures", "TS 24.379 F.6", record.Object)
+	sigID        = reg("signatures.id", "Id of the signature", "TS 36.579-1 5.5.13.1", record.String)
+	sigState     = reg("signatures.state", "valid, invalid, no_key or unresolved", "TS 24.379 6.6.3.3.3", record.String)
+	sigReason    = reg("signatures.reason", "Why it is not valid", "TS 24.379 6.6.3.3.3", record.String)
+	sigKeyID     = reg("signatures.key_id", "Identifier of the key", "TS 24.379 6.6.3.3.3", record.String)
+	sigMethod    = reg("signatures.signature_method", "Signature method", "TS 24.379 6.6.3.3.3", record.String)
+	sigCanon     = reg("signatures.canonicalization", "Canonicalization method", "TS 24.379 6.6.3.3.3", record.String)
+	sigValue     = reg("signatures.value", "Signature value", "XML Signature 4.3", record.Octets)
+	sigRefs      = regList("signatures.references", "References", "TS 24.379 F.6", record.Object)
+	sigRefURI    = reg("signatures.references.uri", "URI", "TS 24.379 F.6", record.String)
+	sigRefBody   = reg("signatures.references.body", "Path of the body it covers", "TS 24.379 F.6", record.String)
+	sigRefDigest = reg("signatures.references.digest", "ok, mismatch or unresolved", "TS 24.379 6.6.3.3.3", record.String)
+	sigRefMethod = reg("signatures.references.digest_method", "Digest method", "TS 24.379 6.6.3.3.3", record.String)
+	sigRefHow    = reg("signatures.references.variant", "How the body had to be written for the digest to fit", "TS 24.379 6.6.3.3.3", record.String)
+	sigRefTrans  = regList("signatures.references.transforms", "Transforms", "XML Signature 4.4.3.4", record.String)
+)
+
+func init() {
+	var roots []string
+	for _, s := range infoServices {
+		roots = append(roots, "urn:3gpp:ns:"+s.name+"SignedDoc:1.0 signatures")
+	}
+	registerBody(BodyType{Name: "mcptt-signed", Types: []string{"application/vnd.3gpp.mcptt-signed+xml", "application/vnd.3gpp.mc*-signed+xml"}, Roots: roots, Dissect: dissectSigned})
+}
+
+func dissectSigned(c *Context, p *Part) {
+	d := c.readXML(p)
+	defer d.free()
+	root := d.root()
+	if root == 0 {
+		d.report(c)
+		return
+	}
+	if string(d.nodes[root].local) != "signatures" || !bytes.HasSuffix(d.nodes[root].space, []byte("SignedDoc:1.0")) {
+		c.Find("XML-01", record.Error, "TS 24.379 F.6", fmt.Sprintf("wrong root or namespace: root is %q in %q instead of signatures", clip(d.nodes[root].local, 80), clip(d.nodes[root].space, 80)), p, sigList, d.place(root))
+	}
+	var what []string
+	var walk func(n int32, depth int)
+	walk = func(n int32, depth int) {
+		for k := range d.kids(n) {
+			switch {
+			case d.is(k, nsXMLSig, "Signature"):
+				what = c.signature(d, k, what)
+			case string(d.nodes[k].local) == "anyExt" && depth == 0:
+				walk(k, 1)
+			}
+		}
+	}
+	if d.is(root, nsXMLSig, "Signature") {
+		what = c.signature(d, root, what)
+	} else {
+		walk(root, 0)
+	}
+	d.report(c)
+	words := "signed"
+	if len(what) > 0 {
+		words += " " + strings.Join(what, ", ")
+	}
+	c.Say(words)
+}
+
+// signature shows one Signature element. what collects the names of the bodies it covers.
+func (c *Context) signature(d *xmlDoc, n int32, what []string) []string {
+	p := d.p
+	info := d.child(n, nsXMLSig, "SignedInfo")
+	keyID, method := "", ""
+	unresolved, mismatch := false, false
+	c.B.Open(sigList, d.place(n))
+	if a := d.attrOf(n, "Id"); a != nil {
+		c.put(sigID, a.Value, d.attrPlace(a))
+	}
+	if k := d.child(n, nsXMLSig, "KeyInfo"); k != 0 {
+		if keyID = c.keyName(d, k); keyID != "" {
+			c.B.Str(sigKeyID, keyID, d.place(k))
+		}
+	}
+	if info != 0 {
+		if k := d.child(info, nsXMLSig, "SignatureMethod"); k != 0 {
+			if a := d.attrOf(k, "Algorithm"); a != nil {
+				method = shortName(a.Value)
+				c.B.Str(sigMethod, method, d.attrPlace(a))
+				if method != "hmac-sha256" {
+					c.Find("SEC-17", record.Warning, "TS 24.379 F.6", fmt.Sprintf("unexpected algorithm: SignatureMethod is %q instead of HMAC-SHA-256", clip(a.Value, 80)), p, sigMethod, d.attrPlace(a))
+				}
+			}
+		}
+		if k := d.child(info, nsXMLSig, "CanonicalizationMethod"); k != 0 {
+			if a := d.attrOf(k, "Algorithm"); a != nil {
+				c.put(sigCanon, a.Value, d.attrPlace(a))
+			}
+		}
+	}
+	if k := d.child(n, nsXMLSig, "SignatureValue"); k != 0 {
+		if raw, ok := decode64(d.nodes[k].text); ok {
+			c.B.Octets(sigValue, raw, d.content(k))
+		} else {
+			c.Find("XML-11", record.Error, "XML Signature 4.3", "value outside its type: SignatureValue is not base64", p, sigValue, d.content(k))
+		}
+	}
+	if info != 0 {
+		for k := range d.kids(info) {
+			if !d.is(k, nsXMLSig, "Reference") {
+				continue
+			}
+			digest, name := c.reference(d, k)
+			unresolved = unresolved || digest == "unresolved"
+			mismatch = mismatch || digest == "mismatch"
+			if name != "" {
+				what = append(what, name)
+			}
+		}
+	}
+	state, reason := "no_key", record.ReasonNoKey
+	switch {
+	case info == 0:
+		state, reason = "invalid", record.ReasonMalformed
+	case mismatch:
+		state, reason = "invalid", record.ReasonDigestMismatch
+	case unresolved:
+		state, reason = "unresolved", record.ReasonUnresolvedReference
+	}
+	c.B.Str(sigState, state, record.Place{})
+	c.B.Str(sigReason, reason.String(), record.Place{})
+	c.B.Close()
+	return what
+}
+
+// reference shows one Reference and computes its digest, which takes no key.
+func (c *Context) reference(d *xmlDoc, n int32) (digest, name string) {
+	p := d.p
+	c.B.Open(sigRefs, d.place(n))
+	defer c.B.Close()
+	var target *Part
+	if a := d.attrOf(n, "URI"); a != nil {
+		c.put(sigRefURI, a.Value, d.attrPlace(a))
+		target = c.byContentID(a.Value)
+	}
+	method := ""
+	if k := d.child(n, nsXMLSig, "DigestMethod"); k != 0 {
+		if a := d.attrOf(k, "Algorithm"); a != nil {
+			method = shortName(a.Value)
+			c.B.Str(sigRefMethod, method, d.attrPlace(a))
+			if method != "sha256" {
+				c.Find("SEC-17", record.Warning, "TS 24.379 F.6", fmt.Sprintf("unexpected algorithm: DigestMethod is %q instead of SHA-256", clip(a.Value, 80)), p, sigRefMethod, d.attrPlace(a))
+			}
+		}
+	}
+	var want []byte
+	if k := d.child(n, nsXMLSig, "DigestValue"); k != 0 {
+		var ok bool
+		if want, ok = decode64(d.nodes[k].text); !ok {
+			want = nil
+			c.Find("XML-11", record.Error, "XML Signature 4.4.3.6", "value outside its type: DigestValue is not base64", p, sigRefDigest, d.content(k))
+		}
+	}
+	transforms := 0
+	if k := d.child(n, nsXMLSig, "Transforms"); k != 0 {
+		for t := range d.kids(k) {
+			if a := d.attrOf(t, "Algorithm"); a != nil {
+				transforms++
+				c.put(sigRefTrans, a.Value, d.attrPlace(a))
+			}
+		}
+	}
+	digest = "unresolved"
+	variant := ""
+	if target != nil {
+		c.B.Str(sigRefBody, target.Path, record.Place{})
+		name = bodyName(target)
+		if transforms == 0 && want != nil {
+			digest, variant = checkDigest(method, want, target.Data)
+		}
+	}
+	c.B.Str(sigRefDigest, digest, record.Place{})
+	if variant != "" {
+		c.B.Str(sigRefHow, variant, record.Place{})
+	}
+	return digest, name
+}
+
+// checkDigest compares the digest of a body as it was carried; line ends that were changed on the way are tried too.
+func checkDigest(method string, want, data []byte) (digest, variant string) {
+	sum := func(b []byte) []byte {
+		switch method {
+		case "sha256":
+			h := sha256.Sum256(b)
+			return h[:]
+		case "sha1":
+			h := sha1.Sum(b)
+			return h[:]
+		case "sha384":
+			h := sha512.Sum384(b)
+			return h[:]
+		case "sha512":
+			h := sha512.Sum512(b)
+			return h[:]
+		}
+		return nil
+	}
+	h := sum(data)
+	if h == nil {
+		return "unresolved", ""
+	}
+	if bytes.Equal(h, want) {
+		return "ok", ""
+	}
+	lf := bytes.ReplaceAll(data, []byte("\r\n"), []byte("\n"))
+	crlf := bytes.ReplaceAll(lf, []byte("\n"), []byte("\r\n"))
+	for _, v := range []struct {
+		how string
+		b   []byte
+	}{{"line ends as LF", lf}, {"line ends as CRLF", crlf}, {"with a final CRLF", append(bytes.Clone(data), '\r', '\n')}, {"without the final line end", bytes.TrimRight(data, "\r\n")}} {
+		if bytes.Equal(sum(v.b), want) {
+			return "ok", v.how
+		}
+	}
+	return "mismatch", ""
+}
+
+// byContentID finds the body that a Reference names: a cid URL, a bare Content-ID, or one in angle brackets.
+func (c *Context) byContentID(uri []byte) *Part {
+	id := trimSpace(uri)
+	if len(id) > 4 && strings.EqualFold(string(id[:4]), "cid:") {
+		id = unescape(id[4:])
+	}
+	id = bytes.TrimSuffix(bytes.TrimPrefix(id, []byte("<")), []byte(">"))
+	if len(id) == 0 {
+		return nil
+	}
+	parts := c.siblings()
+	for i := range parts {
+		if parts[i].ContentID == string(id) {
+			return &parts[i]
+		}
+	}
+	for i := range parts {
+		if strings.EqualFold(parts[i].ContentID, string(id)) {
+			return &parts[i]
+		}
+	}
+	return nil
+}
+
+// bodyName is the short name of a body in words: mcptt-info.
+func bodyName(p *Part) string {
+	if b := bodyByType(p.Type); b != nil && b.Name != "xml" && b.Name != "data" {
+		return b.Name
+	}
+	t := p.Type
+	if i := strings.IndexByte(t, '/'); i >= 0 {
+		t = t[i+1:]
+	}
+	return strings.TrimSuffix(strings.TrimPrefix(t, "vnd.3gpp."), "+xml")
+}

@@ -1,0 +1,118 @@
+package decode
+
+import (
+	"bytes"
+	"encoding/json"
+	"unicode/utf8"
+
+	"github.com/mcxdump/mcxdump/decode/record"
+)
+
+// Bodies of plain text, of JSON, and of types that nobody registered.
+
+var (
+	textField  = reg("text", "Text", "RFC 2046 4.1", record.String)
+	jsonField  = reg("json", "JSON", "RFC 8259 2", record.Raw)
+	dataSelf   = reg("data", "Octets of an unknown type", "mcxdump", record.Object)
+	dataLength = reg("data.length", "Number of octets", "mcxdump", record.Uint)
+	dataFirst  = reg("data.first", "First octets", "mcxdump", record.Octets)
+)
+
+// dataBody shows what no other dissector wants.
+var dataBody = &BodyType{Name: "data", Types: []string{"application/octet-stream"}, Look: func([]byte) bool { return false }, Dissect: dissectData}
+
+func init() {
+	registerBody(*dataBody)
+	registerBody(BodyType{Name: "json", Types: []string{"application/json", "*+json"}, Look: looksLikeJSON, Dissect: dissectJSON})
+	registerBody(BodyType{Name: "text", Types: []string{"text/plain"}, Look: func([]byte) bool { return false }, Dissect: dissectText})
+}
+
+func looksLikeJSON(b []byte) bool {
+	b = trimSpace(b)
+	return len(b) > 1 && len(b) <= 1<<20 && (b[0] == '{' && b[len(b)-1] == '}' || b[0] == '[' && b[len(b)-1] == ']') && utf8.Valid(b) && json.Valid(b)
+}
+
+func dissectText(c *Context, p *Part) {
+	c.put(textField, p.Data, p.Place(0, len(p.Data)))
+	if len(p.Data) > 0 {
+		c.Say("text")
+	}
+}
+
+func dissectJSON(c *Context, p *Part) {
+	at := p.Place(0, len(p.Data))
+	if !utf8.Valid(p.Data) || !json.Valid(p.Data) {
+		c.Find("json-malformed", record.Error, "RFC 8259 2", "body is not JSON", p, jsonField, at)
+		dissectText(c, p)
+		return
+	}
+	text, withheld := c.jsonSecrets(p)
+	if n := c.B.Node(jsonField, at); n != nil {
+		var w bytes.Buffer
+		if withheld {
+			n.Flags |= record.Withheld
+		}
+		if json.Compact(&w, text) == nil && (c.opt == nil || c.opt.Limits.ValueBytes <= 0 || w.Len() <= c.opt.Limits.ValueBytes) {
+			n.Str, n.Flags = w.String(), n.Flags|record.HasValue
+		} else {
+			n.Flags |= record.Cut // half of a JSON value is none
+		}
+	}
+	c.Say("JSON")
+}
+
+func dissectData(c *Context, p *Part) {
+	if c.B.Open(dataSelf, p.Place(0, len(p.Data))) {
+		c.B.Num(dataLength, int64(len(p.Data)), record.Place{})
+		n := min(len(p.Data), 64)
+		if n > 0 {
+			if k := c.B.Octets(dataFirst, p.Data[:n], p.Place(0, n)); k != nil && n < len(p.Data) {
+				k.Flags |= record.Cut
+			}
+		}
+	}
+	c.B.Close()
+}
+
+// jsonSecrets replaces the values of members that are tokens, passwords and the like (RFC 6749 4, RFC 7636 4). The
+// body is valid JSON.
+func (c *Context) jsonSecrets(p *Part) (text []byte, withheld bool) {
+	b := p.Data
+	if c.ShowSecrets() {
+		return b, false
+	}
+	var out []byte
+	done := 0
+	for i := 0; i < len(b); {
+		if b[i] != '"' {
+			i++
+			continue
+		}
+		e := jsonEnd(b, i)
+		j := skipJSONSpace(b, e)
+		if j < len(b) && b[j] == ':' && secretMember(jsonText(string(b[i:e]))) {
+			v := skipJSONSpace(b, j+1)
+			end := jsonEnd(b, v)
+			if v < len(b) && b[v] == '"' && end-v > 2 {
+				c.mask(p.Src, p.Off+v+1, end-v-2)
+				out = append(out, b[done:v+1]...)
+				out = append(out, withheldText(b[v+1:end-1], 0, end-v-2)...)
+				done, withheld = end-1, true
+				e = end
+			}
+		}
+		i = e
+	}
+	if !withheld {
+		return b, false
+	}
+	return append(out, b[done:]...), true
+}
+
+func secretMember(name string) bool {
+	switch name {
+	case "access_token", "refresh_token", "id_token", "code", "code_verifier", "password", "client_secret", "subject_token", "actor_token", "assertion":
+		return true
+	}
+	return false
+}
