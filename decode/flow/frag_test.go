@@ -14,6 +14,9 @@ func long(n int) string {
 	for i := range body {
 		body[i] = "0123456789abcdef"[(i/16+i)%16]
 	}
+	if n > 2 {
+		body[n-2], body[n-1] = '\r', '\n'
+	}
 	head, _, _ := strings.Cut(sipRequest, "Content-Length")
 	return head + "Content-Length: " + itoa(n) + "\r\n\r\n" + string(body)
 }

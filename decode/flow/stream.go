@@ -105,13 +105,14 @@ func (d *Decoder) sipFrame(st *stream, fr *sipparse.Frame) {
 		d.stats.KeepAlives++
 		d.see(VerdictKeepAlive)
 	case sipparse.FrameMessage:
-		st.junk, st.saidJunk = 0, false
+		st.junk, st.saidJunk, st.lost = 0, false, fr.Truncated
 		off := st.base + int64(fr.Off)
 		segs, time := st.spans.segments(nil, off, off+int64(len(fr.Data)), 0)
 		d.streamUnit(st, TCP, fr.Data, segs, time, fr.Truncated, fr.Diags)
 	case sipparse.FrameJunk:
 		d.stats.Junk += uint64(len(fr.Data))
 		st.junk += int64(len(fr.Data))
+		st.lost = true
 		if !st.saidJunk && len(fr.Diags) > 0 { // after a gap the framer says nothing: the gap was reported
 			st.saidJunk = true
 			d.h.Finding(record.Finding{ID: "stream-junk", Severity: record.Warning, Clause: "RFC 3261 18.3",

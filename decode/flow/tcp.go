@@ -85,6 +85,7 @@ type streamData struct {
 	inHeap    bool
 	junk      int64 // octets of junk since the last message
 	saidJunk  bool
+	lost      bool // out of step: no message since a gap or junk
 	findings  []record.Finding
 	enc       *encap
 	src, dst  netip.AddrPort
@@ -344,6 +345,14 @@ func (d *Decoder) deliver(st *stream, b []byte, time int64, origin func(b []byte
 		st.probe = append(st.probe, b...)
 		d.decide(st)
 	case streamSIP:
+		if st.lost && sipparse.LooksLikeStart(b) {
+			// Out of step. Messages often begin with a segment, and the line before need not have ended.
+			st.framer.Gap(0)
+			d.frames(st)
+			if st.state != streamSIP {
+				return
+			}
+		}
 		st.framer.Write(b)
 		d.frames(st)
 	case streamWS:
@@ -377,6 +386,7 @@ func (d *Decoder) gap(st *stream, n int64) {
 		return
 	}
 	open := st.framer.Buffered() > 0
+	st.lost = true
 	st.framer.Gap(n)
 	d.frames(st)
 	if !open || st.streamData == nil {
