@@ -39,7 +39,7 @@ func newComb(base *affine, teeth int) *comb {
 	half := 1 << (teeth - 1)
 	n := (d + combRows - 1) / combRows
 
-	// power[j][t] = 2^(j·d + t·combRows)·B
+	// each 2^(j·d + t·combRows)·B, and its double
 	var power []point
 	at := make(map[int]int)
 	for j := range teeth {
@@ -53,6 +53,9 @@ func newComb(base *affine, teeth int) *comb {
 		if _, ok := at[i]; ok {
 			at[i] = len(power)
 			power = append(power, run)
+			run.double(&run)
+			power = append(power, run)
+			continue
 		}
 		run.double(&run)
 	}
@@ -68,21 +71,15 @@ func newComb(base *affine, teeth int) *comb {
 		start := len(sums)
 		var p point
 		p.setAffine(&aff[at[(teeth-1)*d+t*combRows]])
-		twice := make([]affine, teeth-1)
 		for j := range teeth - 1 {
-			a := aff[at[j*d+t*combRows]]
 			var minus affine
-			p.add(&p, minus.neg(&a))
-			var dbl point
-			dbl.setAffine(&a)
-			dbl.double(&dbl)
-			twice[j], _ = dbl.affine()
+			p.add(&p, minus.neg(&aff[at[j*d+t*combRows]]))
 		}
 		sums = append(sums, p)
 		for j := range teeth - 1 {
 			for i := range 1 << j {
 				var s point
-				s.add(&sums[start+i], &twice[j])
+				s.add(&sums[start+i], &aff[at[j*d+t*combRows]+1])
 				sums = append(sums, s)
 			}
 		}

@@ -135,41 +135,43 @@ type lineTable struct{ coefficients []fp.Element }
 
 func (t *lineTable) memory() int { return len(t.coefficients) * ElementSize }
 
-// polynomial is A(x) + y·B(x), coefficients from the constant up.
-type polynomial struct{ a, b []fp.Element }
+// polynomial is A(x) + y·B(x), coefficients from the constant up, as many as na
+// and nb say. B is never zero.
+type polynomial struct {
+	a, b   [10]fp.Element
+	na, nb int
+}
 
-// mulPoly is the product of two polynomials in x.
-func mulPoly(f, g []fp.Element) []fp.Element {
-	if len(f) == 0 || len(g) == 0 {
-		return nil
-	}
-	out := make([]fp.Element, len(f)+len(g)-1)
+// setLine sets g to the line y - l·(x - c.x) - c.y, which is y - lx + (l·c.x - c.y).
+func (g *polynomial) setLine(c *affine, l *fp.Element) {
+	g.na, g.nb = 2, 1
+	g.a[0].Mul(l, &c.x)
+	g.a[0].Sub(&g.a[0], &c.y)
+	g.a[1].Neg(l)
+	g.b[0].One()
+}
+
+// squareInto sets the first 2n-1 elements of out to f², f of n coefficients:
+// each mixed product once.
+func squareInto(out, f []fp.Element) {
+	n := len(f)
+	clear(out[:max(0, 2*n-1)])
 	var t fp.Element
 	for i := range f {
-		for j := range g {
-			out[i+j].Add(&out[i+j], t.Mul(&f[i], &g[j]))
+		for j := i + 1; j < n; j++ {
+			out[i+j].Add(&out[i+j], t.Mul(&f[i], &f[j]))
 		}
 	}
-	return out
+	for i := range max(0, 2*n-1) {
+		out[i].Double(&out[i])
+		if i%2 == 0 {
+			out[i].Add(&out[i], t.Square(&f[i/2]))
+		}
+	}
 }
 
-func addPoly(f, g []fp.Element) []fp.Element {
-	if len(f) < len(g) {
-		f, g = g, f
-	}
-	out := append([]fp.Element(nil), f...)
-	for i := range g {
-		out[i].Add(&out[i], &g[i])
-	}
-	return out
-}
-
-// mulCurve is f·(x³-3x), that is f·y².
-func mulCurve(f []fp.Element) []fp.Element {
-	if len(f) == 0 {
-		return nil
-	}
-	out := make([]fp.Element, len(f)+3)
+// addCurve adds f·(x³-3x), that is f·y², to out.
+func addCurve(out, f []fp.Element) {
 	var t fp.Element
 	for i := range f {
 		out[i+3].Add(&out[i+3], &f[i])
@@ -177,42 +179,73 @@ func mulCurve(f []fp.Element) []fp.Element {
 		t.Add(&t, &f[i])
 		out[i+1].Sub(&out[i+1], &t)
 	}
-	return out
 }
 
-// divide is f/(x-v), which must leave no rest. Horner's scheme.
-func divide(f []fp.Element, v *fp.Element) []fp.Element {
-	if len(f) <= 1 {
-		return nil
-	}
-	out := make([]fp.Element, len(f)-1)
+// square sets g = g²: A² + y²B² + y·2AB.
+func (g *polynomial) square() {
+	var h polynomial
 	var t fp.Element
-	out[len(out)-1] = f[len(f)-1]
-	for i := len(out) - 1; i > 0; i-- {
-		out[i-1].Add(t.Mul(&out[i], v), &f[i])
+	h.na = max(2*g.na-1, 2*g.nb-1+3)
+	h.nb = g.na + g.nb - 1
+	squareInto(h.a[:], g.a[:g.na])
+	if g.nb == 1 && g.b[0].IsOne() { // a line: no products with B
+		for i := range g.na {
+			h.b[i].Double(&g.a[i])
+		}
+		addCurve(h.a[:], g.b[:1])
+	} else {
+		squareInto(h.b[:], g.b[:g.nb])
+		addCurve(h.a[:], h.b[:2*g.nb-1])
+		clear(h.b[:])
+		for i := range g.na {
+			for j := range g.nb {
+				h.b[i+j].Add(&h.b[i+j], t.Mul(&g.a[i], &g.b[j]))
+			}
+		}
+		for i := range h.nb {
+			h.b[i].Double(&h.b[i])
+		}
 	}
-	return out
+	*g = h
 }
 
-// mul is (a+yb)(c+yd) = ac + y²bd + y(ad+bc).
-func (f polynomial) mul(g polynomial) polynomial {
-	return polynomial{
-		addPoly(mulPoly(f.a, g.a), mulCurve(mulPoly(f.b, g.b))),
-		addPoly(mulPoly(f.a, g.b), mulPoly(f.b, g.a)),
+// mulLine sets g = g·l, l a line v + y with v linear in x:
+// Av + y²B + y(A + Bv).
+func (g *polynomial) mulLine(l *polynomial) {
+	var h polynomial
+	h.na = max(g.na+1, g.nb+3)
+	h.nb = max(g.na, g.nb+1)
+	linear := func(out, f []fp.Element) {
+		out[0].Mul(&f[0], &l.a[0])
+		for i := 1; i < len(f); i++ {
+			out[i].Dot2(&f[i], &l.a[0], &f[i-1], &l.a[1])
+		}
+		out[len(f)].Mul(&f[len(f)-1], &l.a[1])
 	}
+	linear(h.a[:], g.a[:g.na])
+	addCurve(h.a[:], g.b[:g.nb])
+	linear(h.b[:], g.b[:g.nb])
+	for i := range g.na {
+		h.b[i].Add(&h.b[i], &g.a[i])
+	}
+	*g = h
 }
 
-func (f polynomial) divide(v *fp.Element) polynomial {
-	return polynomial{divide(f.a, v), divide(f.b, v)}
+// divide sets g = g/(x-v), which must leave no rest.
+func (g *polynomial) divide(v *fp.Element) {
+	g.na = horner(g.a[:g.na], v)
+	g.nb = horner(g.b[:g.nb], v)
 }
 
-// line is y - l·(x - c.x) - c.y.
-func line(c *affine, l *fp.Element) polynomial {
-	var k, minus fp.Element
-	k.Mul(l, &c.x)
-	k.Sub(&k, &c.y)
-	minus.Neg(l)
-	return polynomial{[]fp.Element{k, minus}, []fp.Element{*new(fp.Element).One()}}
+// horner divides f by x-v in place and returns the number of coefficients left.
+func horner(f []fp.Element, v *fp.Element) int {
+	var t fp.Element
+	for i := len(f) - 2; i >= 0; i-- {
+		f[i].Add(&f[i], t.Mul(&f[i+1], v)) // f[i+1] is coefficient i of the quotient
+	}
+	copy(f, f[1:])
+	f[len(f)-1] = fp.Element{}
+	return len(f) - 1
 }
 
 // newLineTable runs Miller's loop for key, which must have order q, and keeps
@@ -267,33 +300,44 @@ func newLineTable(key *affine) (*lineTable, bool) {
 		}
 	}
 
-	t := new(lineTable)
-	var leading []fp.Element
-	i := 0 // at[i] is the point before the next doubling or addition
+	size := 0
 	for _, s := range plan {
-		g := line(&at[i], &slopes[i])
+		size += s.sizeA() + s.sizeB()
+	}
+	t := &lineTable{make([]fp.Element, 0, size)}
+	leading := make([]fp.Element, 0, len(plan))
+	i := 0 // at[i] is the point before the next doubling or addition
+	var g, l polynomial
+	for _, s := range plan {
+		g.setLine(&at[i], &slopes[i])
 		i++
 		for range s.k - 1 {
 			// G is squared; the two verticals at the point between cancel
-			v := &at[i].x
-			g = g.mul(g).mul(line(&at[i], &slopes[i])).divide(v).divide(v)
+			l.setLine(&at[i], &slopes[i])
+			g.square()
+			g.mulLine(&l)
+			g.divide(&at[i].x)
+			g.divide(&at[i].x)
 			i++
 		}
 		if s.d != 0 {
-			g = g.mul(line(&at[i], &slopes[i])).divide(&at[i].x)
+			l.setLine(&at[i], &slopes[i])
+			g.mulLine(&l)
+			g.divide(&at[i].x)
 			i++
-			switch s.d {
-			case 2:
-				g = g.mul(line(key, &slope2)).divide(&twice.x)
-			case -2:
-				g = g.mul(line(&minusKey, &minusSlope)).divide(&twice.x)
-			}
 		}
-		a, b := make([]fp.Element, s.sizeA()), make([]fp.Element, s.sizeB()+1)
-		copy(a, g.a)
-		copy(b, g.b)
-		t.coefficients = append(append(t.coefficients, a...), b[:s.sizeB()]...)
-		leading = append(leading, b[s.sizeB()])
+		if s.d == 2 || s.d == -2 {
+			if s.d == 2 {
+				l.setLine(key, &slope2)
+			} else {
+				l.setLine(&minusKey, &minusSlope)
+			}
+			g.mulLine(&l)
+			g.divide(&twice.x)
+		}
+		t.coefficients = append(t.coefficients, g.a[:s.sizeA()]...)
+		t.coefficients = append(t.coefficients, g.b[:s.sizeB()]...)
+		leading = append(leading, g.b[s.sizeB()])
 	}
 	if !fp.VarTimeInvertAll(leading) {
 		return nil, false
@@ -301,6 +345,10 @@ func newLineTable(key *affine) (*lineTable, bool) {
 	rest := t.coefficients
 	for n, s := range plan {
 		l := s.sizeA() + s.sizeB()
+		if s.poles()%2 != 0 {
+			rest = rest[l:] // B is monic: y·x^(N-3)/2 is the leading term of G
+			continue
+		}
 		for j := range l {
 			rest[j].Mul(&rest[j], &leading[n])
 		}

@@ -137,6 +137,9 @@ func (z *Element) Bytes() [Size]byte {
 // IsZero reports whether z = 0.
 func (z *Element) IsZero() bool { return *z == Element{} }
 
+// IsOne reports whether z = 1.
+func (z *Element) IsOne() bool { return *z == one }
+
 // Equal reports whether z = x. The representation is unique.
 func (z *Element) Equal(x *Element) bool { return *z == *x }
 
