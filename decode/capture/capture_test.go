@@ -449,6 +449,22 @@ func TestResumed(t *testing.T) {
 	}
 }
 
+// A fault before the first frame is reported once, although the first frame is looked for twice; and a file with
+// faults only is reported too.
+func TestFaultBeforeFirstFrame(t *testing.T) {
+	dir := t.TempDir()
+	bad := "\x06\x00\x00\x00\x20\x00\x00\x00\x63\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x20\x00\x00\x00"
+	none := capfile(t, pcapng.PcapNG)
+	a := save(t, dir, "a", slices.Concat(none, []byte(bad), capfile(t, pcapng.PcapNG, pkt{5, "a5"})))
+	b := save(t, dir, "b", capfile(t, pcapng.PcapNG, pkt{1, "b1"}, pkt{9, "b9"}))
+	c := save(t, dir, "c", slices.Concat(none, []byte(bad)))
+	early := 0
+	data, st, err := all(t, open(t, Options{OnError: func(*FileError) { early++ }}, a, b, c))
+	if strings.Join(data, " ") != "b1 a5 b9" || early != 2 || st.Errors != 2 || len(err.(Errors)) != 2 {
+		t.Errorf("%q, %d errors told, %d counted: %v", data, early, st.Errors, err)
+	}
+}
+
 // Faults without number are counted, and few of them kept.
 func TestManyFaults(t *testing.T) {
 	b := capfile(t, pcapng.PcapNG, pkt{1, "one"})

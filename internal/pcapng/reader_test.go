@@ -199,6 +199,7 @@ func TestSections(t *testing.T) {
 func TestFaults(t *testing.T) {
 	pc := func() *builder { return le().pcap(magicMicro, 2, 4, 65535, 1).rec(t0, 1, 5, "first") }
 	ng := func() *builder { return le().shb().idb(1, 0).epb(0, 1, 5, "first") }
+	long := strings.Repeat("x", 300000)
 	tests := []struct {
 		name   string
 		b      []byte
@@ -211,6 +212,14 @@ func TestFaults(t *testing.T) {
 			"first", []string{"packet record at octet 45 says it is 4 GiB long; the file ends at octet 65"}},
 		{"pcap: long within the limit, the file ends", pc().u32(t0, 2, 5<<20, 5<<20).raw("junk").b,
 			"first", []string{"packet record at octet 45 says it is 5 MiB long; the file ends at octet 65"}},
+		{"pcap: decoys of another time", pc().u32(t0, 2, 0xfffffff0, 60).rec(t0+900000, 1, 5, "decoy").rec(t0+900000, 1, 5, "decoy").rec(t0+1, 3, 6, "second").rec(t0+1, 4, 5, "third").b,
+			"first,second,third", []string{"+packet record at octet 45 says it is 4 GiB long; reading goes on at octet 103"}},
+		{"pcap: a decoy with nothing behind it", pc().u32(t0, 2, 0xfffffff0, 60).rec(t0, 1, 5, "decoy").raw("~~~~~~~").rec(t0+1, 3, 6, "second").rec(t0+1, 4, 5, "third").b,
+			"first,second,third", []string{"+packet record at octet 45 says it is 4 GiB long; reading goes on at octet 89"}},
+		{"pcap: a long packet", pc().rec(t0, 2, 300000, long).rec(t0+1, 3, 6, "second").b, "first," + long + ",second", nil},
+		{"pcap: a long packet at the end", pc().rec(t0, 2, 300000, long).b, "first," + long, nil},
+		{"pcap: long within the limit, records within", pc().u32(t0, 2, 300000, 300000).raw("junk").rec(t0+1, 3, 6, "second").rec(t0+1, 4, 200000, long[:200000]).rec(t0+1, 5, 200000, long[:200000]).b,
+			"first,second," + long[:200000] + "," + long[:200000], []string{"+packet record at octet 45 says it is 300000 octets long; reading goes on at octet 65"}},
 		{"pcap: a hole of zeros", pc().raw(strings.Repeat("\x00", 4096)).rec(t0+5, 0, 6, "second").b,
 			"first,second", []string{"+packet record at octet 45 is all zeros; reading goes on at octet 4141"}},
 		{"pcap: zeros to the end", pc().raw(strings.Repeat("\x00", 4096)).b,
@@ -229,6 +238,10 @@ func TestFaults(t *testing.T) {
 			"first", []string{"enhanced packet block at octet 88 says it is 1 GiB long; the file ends at octet 116"}},
 		{"pcapng: captured length over the block", ng().block(6, func(b *builder) { b.u32(0, 0, 0, 0x40000000, 60).raw("four") }).epb(0, 2, 6, "second").b,
 			"first,four,second", nil},
+		{"pcapng: a decoy whose packet does not fit", ng().u32(6, 0xfffffffc).u32(6, 40, 0, 0, 0, 9999, 6).raw("decoy\x00\x00\x00").u32(40).epb(0, 2, 6, "second").b,
+			"first,second", []string{"+enhanced packet block at octet 88 says it is 4 GiB long; reading goes on at octet 136"}},
+		{"pcapng: 1 MiB with a packet of 6 octets, the file ends", ng().u32(6, 1<<20, 0, 0, 0, 6, 6).raw("second\x00\x00").u32(40).epb(0, 2, 5, "third").b,
+			"first,third", []string{"+enhanced packet block at octet 88 says it is 1 MiB long; reading goes on at octet 128"}},
 		{"pcapng: block of 4 octets", ng().u32(6, 4).epb(0, 2, 6, "second").b,
 			"first,second", []string{"+enhanced packet block at octet 88 says it is 4 octets long; reading goes on at octet 96"}},
 		{"pcapng: block of 0 octets", ng().u32(6, 0).epb(0, 2, 6, "second").b,
@@ -273,7 +286,7 @@ func TestFaults(t *testing.T) {
 			for _, piece := range []int{len(tt.b), 1, 13} {
 				list, faults, _ := readAll(t, &dripping{tt.b, piece}, Limits{})
 				if d := join(list); d != tt.data {
-					t.Errorf("packets %q, want %q", d, tt.data)
+					t.Errorf("packets %.200q, want %.200q", d, tt.data)
 				}
 				checkFaults(t, faults, tt.faults)
 			}
