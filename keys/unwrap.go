@@ -1,0 +1,649 @@
+package keys
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"strings"
+
+	"github.com/mcxdump/mcxdump/keys/eccsi"
+	"github.com/mcxdump/mcxdump/keys/sakke"
+	"github.com/mcxdump/mcxdump/mikeyparse"
+)
+
+// KeyState is what became of the key inside an I_MESSAGE.
+type KeyState string
+
+const (
+	Recovered  KeyState = "recovered"
+	KeyMissing KeyState = "no_key"
+	KeyFailed  KeyState = "failed"
+)
+
+// SignatureState is the verdict on an I_MESSAGE's ECCSI signature.
+type SignatureState string
+
+const (
+	SignatureValid   SignatureState = "valid"
+	SignatureInvalid SignatureState = "invalid"
+	SignatureNoKey   SignatureState = "no_key"
+	SignatureAbsent  SignatureState = "absent"
+)
+
+// Unwrapped is what came of one I_MESSAGE. It is immutable.
+type Unwrapped struct {
+	CSBID uint32
+	Type  Type
+
+	State    KeyState
+	Reason   Reason   // of a key that was not recovered
+	Hint     string   // the same in words
+	Key      Secret   // the SSV
+	Variants []string // deviations that had to be accommodated, in words
+	Self     bool     // recovered from the SAKKE-to-self payload
+
+	Signature       SignatureState
+	SignatureReason Reason
+	SignatureHint   string
+
+	// The parties as the message gives them: a text, or a hidden UID.
+	Initiator, Responder       string
+	InitiatorUID, ResponderUID []byte
+	InitiatorKMS, ResponderKMS string
+	NTP                        uint64 // seconds
+
+	GMKID    uint32 // of a group key message that tells it
+	HasGMKID bool
+
+	Params      *mikeyparse.KeyParameters // opened key parameters
+	ParamsPlain []byte
+	ParamsState KeyState // "" when there are none
+	Sessions    []Session
+}
+
+// A Session is one crypto session of an I_MESSAGE with its SRTP master key and salt.
+type Session struct {
+	ID        uint8
+	Key, Salt Secret
+	MKI       []byte
+}
+
+type unwrapEntry struct {
+	seq  uint64
+	done chan struct{}
+	res  *Unwrapped
+}
+
+// Unwrap opens an I_MESSAGE: it verifies the signature, decapsulates the key and opens the key parameters. The same octets
+// are worked on once however often they are seen.
+func (r *Ring) Unwrap(q *Query, raw []byte) *Unwrapped {
+	h := sha256.Sum256(raw)
+	r.mu.Lock()
+	e := r.seen[h]
+	if e == nil {
+		if len(r.order) >= r.lim.Messages {
+			r.stats.MessagesDropped++
+			delete(r.seen, r.order[0])
+			r.order = r.order[1:]
+		}
+		e = &unwrapEntry{seq: q.Seq, done: make(chan struct{})}
+		r.seen[h] = e
+		r.order = append(r.order, h)
+		r.mu.Unlock()
+		res := r.unwrap(q, raw)
+		r.mu.Lock()
+		e.res = res
+		r.stats.Unwrapped++
+		if res.State == Recovered {
+			r.stats.Recovered++
+			r.hold(e.seq, res)
+		}
+		r.mu.Unlock()
+		close(e.done)
+		return res
+	}
+	r.stats.Repeated++
+	r.mu.Unlock()
+	<-e.done
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if q.Seq < e.seq {
+		e.seq = q.Seq
+		for _, k := range r.held[e.res.CSBID] {
+			if k.msg == e.res {
+				k.seq = min(k.seq, q.Seq)
+			}
+		}
+	}
+	return e.res
+}
+
+// hold makes a recovered key available by its identifier.
+func (r *Ring) hold(seq uint64, u *Unwrapped) {
+	id := u.CSBID
+	if u.HasGMKID {
+		id = u.GMKID
+	}
+	for _, h := range r.held[id] {
+		if h.Key.Key.Equal(u.Key) {
+			if h.msg == nil && h.URI == "" {
+				h.msg = u // the user's key; the message tells whose it is
+			}
+			return
+		}
+	}
+	if len(r.held[id]) >= 64 {
+		r.stats.MessagesDropped++
+		return
+	}
+	r.held[id] = append(r.held[id], &heldKey{Key: Key{Type: u.Type, ID: id, Key: u.Key, Origin: Origin{Name: "capture"}}, seq: max(seq, 1), msg: u})
+}
+
+// party is the URI of the initiator or responder, de-anonymised where it is hidden and can be; sure says that the
+// message names it or its UID agrees.
+func (r *Ring) party(q *Query, u *Unwrapped, initiator bool) (uri string, sure bool) {
+	name, uid, kms := u.Responder, u.ResponderUID, u.ResponderKMS
+	if initiator {
+		name, uid, kms = u.Initiator, u.InitiatorUID, u.InitiatorKMS
+	}
+	if name != "" {
+		return name, true
+	}
+	if who := r.whoIs(q.Seq, uid, kms, u.NTP); who != "" {
+		return who, true
+	}
+	return "", false
+}
+
+// Parties returns the URIs of both ends as message q may know them, "" where they stay hidden.
+func (r *Ring) Parties(q *Query, u *Unwrapped) (initiator, responder string) {
+	initiator, _ = r.party(q, u, true)
+	responder, _ = r.party(q, u, false)
+	return initiator, responder
+}
+
+// fromServer reports whether the message goes from the server to the user: a key download (TS 33.180 5.8) or a group key.
+func (u *Unwrapped) fromServer() bool {
+	if u.Type == MuSiK || u.Type == GMK {
+		return true
+	}
+	return u.Type == CSK && u.Initiator != "" && !strings.Contains(u.Initiator, "@") && (u.Responder == "" || strings.Contains(u.Responder, "@"))
+}
+
+func (r *Ring) unwrap(q *Query, raw []byte) *Unwrapped {
+	u := &Unwrapped{State: KeyMissing, Signature: SignatureAbsent}
+	m, err := mikeyparse.Parse(raw, nil)
+	if m == nil {
+		u.State, u.Reason, u.Hint = KeyFailed, ReasonMalformed, "the message is not readable"
+		return u
+	}
+	u.CSBID, u.Type = m.CSBID(), TypeOf(m.CSBID())
+	u.GMKID, u.HasGMKID = m.GMKID()
+	if m.Header.DataType != mikeyparse.DataSAKKE {
+		u.Reason, u.Hint = ReasonUnsupported, "a "+m.Header.DataType.String()+" message, not MIKEY-SAKKE"
+		return u
+	}
+	if t := m.Timestamp(); t != nil {
+		tm := t.Time()
+		if !q.Time.IsZero() {
+			tm = t.Near(q.Time).Time
+		}
+		u.NTP = NTPSeconds(tm.Unix())
+	}
+	text := func(d *mikeyparse.IDR) (string, []byte) {
+		if d == nil {
+			return "", nil
+		}
+		if uid, ok := d.UID(); ok {
+			return "", uid
+		}
+		s, _ := d.Text()
+		return s, nil
+	}
+	u.Initiator, u.InitiatorUID = text(m.Initiator())
+	u.Responder, u.ResponderUID = text(m.Responder())
+	u.InitiatorKMS, _ = text(m.InitiatorKMS())
+	u.ResponderKMS, _ = text(m.ResponderKMS())
+	if u.ResponderKMS == "" {
+		u.ResponderKMS = u.InitiatorKMS
+	}
+	if u.InitiatorKMS == "" {
+		u.InitiatorKMS = u.ResponderKMS
+	}
+	r.signature(q, u, m, raw)
+	if err != nil && m.SAKKE() == nil {
+		u.State, u.Reason, u.Hint = KeyFailed, ReasonMalformed, "the message breaks off before its SAKKE payload"
+		return u
+	}
+	r.decapsulate(q, u, m)
+	if u.State == Recovered {
+		r.parameters(u, m)
+		u.sessions(m)
+	}
+	return u
+}
+
+// identity lists the UIDs that a party may have, the likely ones first, with words for what each assumes.
+type identity struct {
+	uid    []byte
+	period uint64
+	words  string
+}
+
+func (r *Ring) identities(name string, uid []byte, kms string, ntp uint64) []identity {
+	if uid != nil {
+		return []identity{{uid: uid}}
+	}
+	if name == "" {
+		return nil
+	}
+	var out []identity
+	for _, sp := range r.spaces(kms) {
+		for i, no := range periods(ntp, sp) {
+			for j, n := range withAndWithoutScheme(name) {
+				id := UID(n, kms, sp.period, sp.offset, no)
+				words := ""
+				switch {
+				case i > 0:
+					words = "UID of key period " + itoa(int(no)) + ", a neighbour of the time stamp's"
+				case j > 0:
+					words = "UID of " + n
+				case !r.hasPeriod(kms):
+					words = "key period 2592000 s and offset 0 assumed"
+				}
+				out = append(out, identity{id[:], no, words})
+			}
+		}
+	}
+	return out
+}
+
+// signature verifies the ECCSI signature with the KPAK of the initiator's KMS, over both coverages that exist in the field.
+func (r *Ring) signature(q *Query, u *Unwrapped, m *mikeyparse.Message, raw []byte) {
+	sign := m.Sign()
+	if sign == nil {
+		return
+	}
+	u.Signature = SignatureNoKey
+	var kpaks []*eccsi.PublicKey
+	for _, k := range r.kms[u.InitiatorKMS] {
+		if k.KPAK != nil {
+			kpaks = append(kpaks, k.KPAK)
+		}
+	}
+	if len(kpaks) == 0 {
+		u.SignatureReason = ReasonNoKPAK
+		u.SignatureHint = "no KPAK of " + quoteKMS(u.InitiatorKMS) + " was given"
+		return
+	}
+	r1, s1, pvt, ok := sign.ECCSI()
+	if !ok {
+		u.Signature, u.SignatureReason, u.SignatureHint = SignatureInvalid, ReasonMalformed, "the SIGN payload holds no ECCSI signature of 129 octets"
+		return
+	}
+	sig := append(append(append([]byte(nil), r1...), s1...), pvt...)
+	with, without := m.SignedOctets(raw)
+	ids := r.identities(u.Initiator, u.InitiatorUID, u.InitiatorKMS, u.NTP)
+	for _, kpak := range kpaks {
+		for _, id := range ids {
+			for form, octets := range [][]byte{id.uid, []byte(hex.EncodeToString(id.uid))} {
+				for cover, msg := range [][]byte{with, without} {
+					if r.verifier.Verify(kpak, octets, msg, sig) != nil {
+						continue
+					}
+					u.Signature = SignatureValid
+					u.deviate(id.words)
+					if form == 1 {
+						u.deviate("signer named by the hex digits of its UID")
+					}
+					if cover == 1 {
+						u.deviate("signature leaves the SIGN header out (RFC 3830 5.2 includes it)")
+					}
+					q.explain("signature valid, signer ", u.Initiator, " ", hex.EncodeToString(id.uid[:4]), "...")
+					return
+				}
+			}
+		}
+	}
+	u.Signature, u.SignatureReason = SignatureInvalid, ReasonMalformed
+	u.SignatureHint = "the signature does not verify against the KPAK of " + quoteKMS(u.InitiatorKMS) + " for any identity of the initiator"
+	if len(ids) == 0 {
+		u.Signature, u.SignatureReason, u.SignatureHint = SignatureNoKey, ReasonNoKey, "the message does not name its initiator"
+	}
+	q.explain(u.SignatureHint)
+}
+
+func quoteKMS(s string) string {
+	if s == "" {
+		return "an unnamed KMS"
+	}
+	return s
+}
+
+func (u *Unwrapped) deviate(words string) {
+	if words == "" {
+		return
+	}
+	for _, w := range u.Variants {
+		if w == words {
+			return
+		}
+	}
+	u.Variants = append(u.Variants, words)
+}
+
+// decapsulate tries the responder's RSK, then the initiator's on SAKKE-to-self.
+func (r *Ring) decapsulate(q *Query, u *Unwrapped, m *mikeyparse.Message) {
+	s := m.SAKKE()
+	if s == nil {
+		u.State, u.Reason, u.Hint = KeyFailed, ReasonMalformed, "the message has no SAKKE payload"
+		return
+	}
+	if r.open(q, u, s.Data, u.Responder, u.ResponderUID, u.ResponderKMS) {
+		return
+	}
+	if self := m.SAKKEToSelf(); self != nil {
+		was := *u
+		if r.open(q, u, self.Data, u.Initiator, u.InitiatorUID, u.InitiatorKMS) {
+			u.Self = true
+			return
+		}
+		if was.Reason != ReasonNoRSK {
+			u.State, u.Reason, u.Hint = was.State, was.Reason, was.Hint
+		}
+	}
+}
+
+// open decapsulates SED for one party.
+func (r *Ring) open(q *Query, u *Unwrapped, sed []byte, name string, uid []byte, kms string) bool {
+	ids := r.identities(name, uid, kms, u.NTP)
+	who := name
+	if who == "" {
+		who = "the hidden identity"
+		if uid != nil {
+			who += " " + hex.EncodeToString(uid[:4]) + "..."
+		}
+	}
+	u.State, u.Reason, u.Hint = KeyMissing, ReasonNoRSK, "no RSK for "+who+" of "+quoteKMS(kms)+" was given"
+	tried := false
+	for _, id := range ids {
+		for form := range 2 {
+			octets := id.uid
+			if form == 1 {
+				octets = []byte(hex.EncodeToString(id.uid))
+			}
+			for _, k := range r.rsks(id.uid, kms, octets) {
+				tried = true
+				r.warm(k.rsk, k.z, octets)
+				ssv, v, err := k.rsk.Decapsulate(k.z, octets, sed)
+				if err == nil {
+					u.State, u.Reason, u.Hint = Recovered, ReasonNone, ""
+					u.Key = NewSecret(ssv)
+					clear(ssv)
+					u.deviate(id.words)
+					if form == 1 {
+						u.deviate("receiver named by the hex digits of its UID")
+					}
+					if v != 0 {
+						u.deviate("SAKKE variant " + v.String())
+					}
+					q.explain("decapsulated with the RSK of ", who)
+					return true
+				}
+				u.State = KeyFailed
+				switch {
+				case errors.Is(err, sakke.ErrKey):
+					u.Reason, u.Hint = ReasonWrongRSK, "the RSK given for "+who+" is not the key of its UID in this key period"
+				case errors.Is(err, sakke.ErrTest):
+					u.Reason, u.Hint = ReasonMalformed, "the RSK of "+who+" is right, but R differs from TEST: the message is damaged or was made for somebody else"
+				default:
+					u.Reason, u.Hint = ReasonMalformed, err.Error()
+				}
+				q.explain(u.Hint)
+			}
+		}
+	}
+	if !tried {
+		if k := r.otherPeriod(name, uid, kms); k != nil {
+			u.Reason = ReasonWrongPeriod
+			u.Hint = "the RSK held for " + who + " is of key period " + itoa(int(k.Period)) + ", needed is " + needed(ids)
+		}
+		q.explain(u.Hint)
+	}
+	return false
+}
+
+func needed(ids []identity) string {
+	if len(ids) == 0 || ids[0].period == 0 {
+		return "another"
+	}
+	return itoa(int(ids[0].period))
+}
+
+// otherPeriod finds a user key for the same identity in another key period.
+func (r *Ring) otherPeriod(name string, uid []byte, kms string) *UserKey {
+	if name != "" {
+		for _, k := range r.byURI[name+" "+kms] {
+			if k.RSK != nil {
+				return k
+			}
+		}
+		return nil
+	}
+	if uid == nil {
+		return nil
+	}
+	// A hidden identity: does a URI whose key is held give this UID in another period?
+	for _, ks := range r.byURI {
+		for _, k := range ks {
+			if k.RSK == nil || k.KMS != kms {
+				continue
+			}
+			for _, sp := range r.spaces(kms) {
+				for d := uint64(1); d <= 24; d++ {
+					for _, no := range []uint64{k.Period - d, k.Period + d} {
+						if id := UID(k.URI, kms, sp.period, sp.offset, no); string(id[:]) == string(uid) {
+							return k
+						}
+					}
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// usable is an RSK with the Z that it goes with.
+type usable struct {
+	rsk *sakke.UserKey
+	z   *sakke.PublicKey
+}
+
+// rsks lists the user keys for a UID: those given, and those that master secrets give.
+func (r *Ring) rsks(uid []byte, kms string, octets []byte) []usable {
+	var out []usable
+	if len(uid) == 32 {
+		for _, k := range r.userKeys[[32]byte(uid)] {
+			if k.RSK == nil {
+				continue
+			}
+			for _, name := range []string{k.KMS, kms} {
+				for _, c := range r.kms[name] {
+					if c.Z != nil {
+						out = append(out, usable{k.RSK, c.Z})
+					}
+				}
+				if k.KMS == kms {
+					break
+				}
+			}
+		}
+	}
+	for _, m := range r.masters[kms] {
+		if m.SAKKE == nil {
+			continue
+		}
+		if k := r.derive(m, octets); k != nil {
+			out = append(out, usable{k, m.SAKKE.Public()})
+		}
+	}
+	return out
+}
+
+// derive extracts the RSK of an identity from a master secret, once.
+func (r *Ring) derive(m *Master, id []byte) *sakke.UserKey {
+	name := m.KMS.URI + " " + string(id)
+	r.mu.Lock()
+	k := r.derived[name]
+	r.mu.Unlock()
+	if k != nil {
+		return k
+	}
+	k, err := m.SAKKE.Extract(id)
+	if err != nil {
+		return nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if old := r.derived[name]; old != nil {
+		return old
+	}
+	if len(r.derivedOrder) >= r.lim.RSKs {
+		delete(r.derived, r.derivedOrder[0])
+		r.derivedOrder = r.derivedOrder[1:]
+	}
+	r.derived[name] = k
+	r.derivedOrder = append(r.derivedOrder, name)
+	return k
+}
+
+// warm builds the tables of an RSK at its second use, for as many RSKs as the limit allows: a server's key opens every
+// CSK of a capture, a user's perhaps one.
+func (r *Ring) warm(k *sakke.UserKey, z *sakke.PublicKey, id []byte) {
+	r.mu.Lock()
+	h := r.hot[k]
+	if h == nil {
+		if len(r.hot) >= r.lim.Tables {
+			r.mu.Unlock()
+			return
+		}
+		h = &heat{}
+		r.hot[k] = h
+	}
+	h.uses++
+	build := h.uses == 2
+	r.mu.Unlock()
+	if build {
+		k.Precompute(z, id) // a key that does not verify gets no tables, and decapsulation says so
+	}
+}
+
+// parameters opens the key parameters with the DPCK of the recovered key: their tag confirms the key once more.
+func (r *Ring) parameters(u *Unwrapped, m *mikeyparse.Message) {
+	x := m.KeyParameters()
+	if x == nil {
+		return
+	}
+	if x.Plain != nil {
+		u.Params, u.ParamsState = x.Plain, Recovered
+		return
+	}
+	p := x.Protected
+	if p == nil {
+		u.ParamsState = KeyFailed
+		return
+	}
+	u.ParamsState = KeyFailed
+	ssv := u.Key.Reveal()
+	for i, key := range [][]byte{DPCK(ssv, p.DPPKID), DPCK(ssv[:min(16, len(ssv))], p.DPPKID)} {
+		plain, err := openGCM(key, p.IV, p.Sealed, p.AAD)
+		if err != nil {
+			continue
+		}
+		if i == 1 {
+			u.deviate("key parameters sealed with a DPCK of the first 16 octets")
+		}
+		u.ParamsState, u.ParamsPlain = Recovered, plain
+		u.Params, _ = mikeyparse.ParseKeyParameters(plain, nil)
+		return
+	}
+	u.deviate("the tag of the key parameters differs")
+}
+
+// openGCM opens AES-GCM with a nonce of any length.
+func openGCM(key, iv, sealed, aad []byte) ([]byte, error) {
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, err
+	}
+	if len(iv) == 0 {
+		return nil, errors.New("no IV")
+	}
+	gcm, err := cipher.NewGCMWithNonceSize(block, len(iv))
+	if err != nil {
+		return nil, err
+	}
+	return gcm.Open(nil, iv, sealed, aad)
+}
+
+// sessions derives the SRTP master key and salt of every crypto session of the map; with an empty map those that TS
+// 33.180 table E.1.3-1 gives the key type.
+func (u *Unwrapped) sessions(m *mikeyparse.Message) {
+	rand := m.RAND()
+	if rand == nil {
+		return
+	}
+	type cs struct {
+		id  uint8
+		mki []byte
+	}
+	var list []cs
+	for _, g := range m.Header.Generic {
+		list = append(list, cs{g.CSID, g.SPI})
+	}
+	if len(list) == 0 {
+		ids := map[Type][]uint8{GMK: {4, 5}, PCK: {0, 1, 2, 3}, CSK: {6, 8}, MuSiK: {7, 9}}[u.Type]
+		for _, id := range ids {
+			list = append(list, cs{id, nil})
+		}
+	}
+	for _, c := range list {
+		key, salt := SRTP(u.Key.Reveal(), c.id, u.CSBID, rand.Data)
+		u.Sessions = append(u.Sessions, Session{ID: c.id, Key: NewSecret(key), Salt: NewSecret(salt), MKI: c.mki})
+	}
+}
+
+// OpenElement finds the key of an encrypted element or URI and opens it: AES-GCM with a 12-octet IV, no additional data
+// (XML Encryption 1.1; TS 33.180 9.3.4). algorithm is the short name, "" for the default.
+func (r *Ring) OpenElement(q *Query, id uint32, named bool, algorithm string, iv, sealed []byte) ([]byte, Outcome) {
+	size := 0
+	switch algorithm {
+	case "", "aes128-gcm", "128-aes-gcm":
+		size = 16
+	case "aes256-gcm", "256-aes-gcm":
+		size = 32
+	default:
+		return nil, Outcome{KeyID: id, Reason: ReasonUnsupported, Hint: "algorithm " + algorithm + " is not one of TS 33.180"}
+	}
+	if len(iv) != 12 || len(sealed) < 16 {
+		return nil, Outcome{KeyID: id, Reason: ReasonMalformed, Hint: "IV, cipher text and tag are not complete"}
+	}
+	var plain []byte
+	out := r.Find(q, id, named, Confidentiality, func(key []byte) bool {
+		if algorithm != "" && len(key) != size {
+			return false
+		}
+		p, err := openGCM(key, iv, sealed, nil)
+		if err != nil {
+			return false
+		}
+		plain = p
+		if plain == nil {
+			plain = []byte{}
+		}
+		return true
+	})
+	return plain, out
+}
