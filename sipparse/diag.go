@@ -183,6 +183,7 @@ const (
 	DiagPartNoEmptyLine
 	DiagPartsLimit
 	DiagDepthLimit
+	DiagDecodedLimit
 	DiagDuplicateContentID
 	DiagContentIDSyntax
 	DiagBase64
@@ -302,6 +303,7 @@ var diagTable = [diagCount]struct {
 	DiagBoundaryBareLF:            {"boundary-bare-lf", "RFC 2046 5.1.1", SevWarning, "boundary line ends in LF without CR"},
 	DiagPartNoEmptyLine:           {"part-no-empty-line", "RFC 2046 5.1", SevWarning, "no empty line between a part's header and its content"},
 	DiagPartsLimit:                {"parts-limit", "", SevError, "too many body parts; the rest was not split"},
+	DiagDecodedLimit:              {"decoded-limit", "", SevError, "transfer-decoded octets are above the limit; left encoded"},
 	DiagDepthLimit:                {"depth-limit", "", SevError, "multiparts nested too deep; not split further"},
 	DiagDuplicateContentID:        {"duplicate-content-id", "RFC 2045 7", SevWarning, "Content-ID is used by an earlier part"},
 	DiagContentIDSyntax:           {"content-id-syntax", "RFC 2392 2", SevNote, "Content-ID is not in angle brackets"},

@@ -158,7 +158,7 @@ func (sp *splitter) add(p *Part) {
 			p.diag(DiagTransferEncodingComposite, p.Off, 0, p.Encoding)
 		}
 		if sp.decoded+len(p.Data) > sp.lim.Decoded {
-			p.diag(DiagPartsLimit, p.Off, 0, "decoded octets")
+			p.diag(DiagDecodedLimit, p.Off, 0, strconv.Itoa(sp.lim.Decoded))
 			break
 		}
 		bad := -1
