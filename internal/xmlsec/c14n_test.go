@@ -193,6 +193,10 @@ func TestC14NHandMade(t *testing.T) {
 			t.Errorf("%s: %s", c.m, got)
 		}
 	}
+	el.CreateComment("1\r2")
+	if got, want := string(C14N{Comments: true}.Element(el)), "<!--1&#xD;2--></p:a>"; !strings.HasSuffix(got, want) {
+		t.Errorf("%s", got)
+	}
 	if (C14N{}).Element(nil) != nil || (C14N{}).Document(nil) != nil || len((C14N{}).Document(etree.NewDocument())) != 0 {
 		t.Error("something came of nothing")
 	}

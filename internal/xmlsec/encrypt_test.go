@@ -271,7 +271,7 @@ func TestUnwrapVariants(t *testing.T) {
 		return err
 	}
 	var m ErrMalformed
-	for _, v := range []string{"", "AA==", "zz", strings.Repeat("A", 5*maxWrapped)} {
+	for _, v := range []string{"", "AA==", "zz", "abcde", strings.Repeat("0", 47), strings.Repeat("A", 5*maxWrapped)} {
 		if err := malformed(URIKeyWrap256, v); !errors.As(err, &m) {
 			t.Errorf("%.10q: %v", v, err)
 		}
@@ -350,6 +350,9 @@ func TestKeyKeepsSilent(t *testing.T) {
 	secret[0] = 'X'
 	if string(k.reveal()) != "0123456789abcdef" {
 		t.Error("NewKey does not copy")
+	}
+	if got := KeyFrom("l", func() []byte { return []byte("four") }); got.String() != "l [4 octets withheld]" {
+		t.Error(got.String())
 	}
 	nested := struct {
 		K  Key

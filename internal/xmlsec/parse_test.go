@@ -447,3 +447,43 @@ func BenchmarkEtreeReader(b *testing.B) {
 		}
 	}
 }
+
+func TestManyAttributes(t *testing.T) {
+	var b strings.Builder
+	for i := range 20 {
+		fmt.Fprintf(&b, " a%d='%d'", i, i)
+	}
+	d := mustParse(t, "<r"+b.String()+"/>")
+	if len(d.Root().Attr) != 20 || d.Root().SelectAttrValue("a19", "") != "19" {
+		t.Error("attributes lost")
+	}
+	var e *Error
+	if _, err := Parse([]byte("<r"+b.String()+" a7=''/>"), Limits{}); !errors.As(err, &e) || e.Off != 2+b.Len()+1 {
+		t.Errorf("%v", err)
+	}
+}
+
+// Helpers on trees that Parse did not make.
+func TestHandMadeTree(t *testing.T) {
+	d := mustParse(t, "<a/>")
+	el := etree.NewElement("p:x")
+	el.CreateAttr("xmlns:p", "urn:p")
+	el.CreateAttr("p:y", "1")
+	el.CreateAttr("xml:lang", "en")
+	el.CreateAttr("z", "2")
+	el.CreateElement("xml:odd")
+	for i, want := range []string{xmlnsNS, "urn:p", xmlNS, ""} {
+		if got := d.AttrNamespace(el, i); got != want {
+			t.Errorf("attribute %d: %q", i, got)
+		}
+	}
+	if d.Namespace(el) != "urn:p" || !Is(el.ChildElements()[0], xmlNS, "odd") || Child(nil, "", "a") != nil || Children(nil, "", "a") != nil {
+		t.Error("namespaces")
+	}
+	if _, ok := d.ContentSpan(el); ok {
+		t.Error("a stranger has a span")
+	}
+	if got := d.Find(d.Root(), "", "a", 0); len(got) != 1 || d.Find(nil, "", "a", 0) != nil {
+		t.Error("Find")
+	}
+}

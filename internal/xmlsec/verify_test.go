@@ -549,3 +549,67 @@ func TestConcurrentReaders(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+// Base64 takes the string value of an element (XML Signature 1.1 6.6.2), and a
+// signer who ignored his own transforms is found out.
+func TestTransforms(t *testing.T) {
+	o := VerifyOptions{Keys: Keys(NewKey("", []byte("k")))}
+	d := mustParse(t, `<r><v Id="v">PGE<!-- no --><x>v</x><?p no?><![CDATA[Pg==]]></v></r>`)
+	if _, err := Sign(d.Root(), SignOptions{Key: []byte("k"), References: []SignReference{
+		{URI: "#v", Transforms: []string{URIBase64}}, {URI: "#v", Transforms: []string{URIBase64, URIExcC14N}},
+		{URI: "", Transforms: []string{URIEnveloped, URIExcC14N, URIC14N10Comments}},
+	}}); err != nil {
+		t.Fatal(err)
+	}
+	r := verifyOne(t, string(C14N{Comments: true}.Document(d.Tree)), o)
+	if r.State() != StateValid || string(r.References[0].Octets) != "<a/>" || string(r.References[1].Octets) != "<a></a>" || r.References[1].Variant != "exc-c14n" {
+		t.Errorf("%v %+v", r.State(), r.References)
+	}
+	d = mustParse(t, `<r><v Id="v">PGEvPg==</v></r>`)
+	if _, err := Sign(d.Root(), SignOptions{Key: []byte("k"), References: []SignReference{{URI: "", Transforms: []string{URIEnveloped, URIBase64}}}}); err == nil {
+		// The string value of the whole is the text of v, since the signature is left out.
+		if r := verifyOne(t, string(C14N{}.Document(d.Tree)), o); r.State() != StateValid || string(r.References[0].Octets) != "<a/>" {
+			t.Errorf("%v", r.State())
+		}
+	} else {
+		t.Error(err)
+	}
+
+	const part = "<a  b='1'>\r\n</a>"
+	el := etree.NewElement("s")
+	sig, err := Sign(el, SignOptions{Key: []byte("k"), References: []SignReference{{URI: "cid:x", Octets: []byte(part)}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ref := Child(Child(sig, NSSig, "SignedInfo"), NSSig, "Reference")
+	ts := etree.NewElement("ds:Transforms")
+	ts.CreateElement("ds:Transform").CreateAttr("Algorithm", URIC14N10)
+	ref.InsertChildAt(0, ts)
+	o.Resolve = Parts([]Target{{ID: "x", Octets: []byte(part)}})
+	if got := Verify(sig, o).References[0]; got.Digest != DigestOK || !got.Fallback || got.Variant != "raw octets" {
+		t.Errorf("transform stated, not applied: %+v", got)
+	}
+	// The same for a part that is no XML at all.
+	o.Resolve = Parts([]Target{{ID: "x", Octets: []byte("no XML")}})
+	var e *Error
+	if got := Verify(sig, o).References[0]; got.Digest != DigestMalformed || !errors.As(got.Err, &e) {
+		t.Errorf("no XML: %+v", got)
+	}
+}
+
+func TestNames(t *testing.T) {
+	for i, want := range []string{"unknown", "valid", "invalid", "no_key", "unresolved", "unsupported", "malformed", "State(7)"} {
+		if got := State(i).String(); got != want {
+			t.Errorf("State %d is %q", i, got)
+		}
+	}
+	for i, want := range []string{"unknown", "ok", "mismatch", "unresolved", "unsupported", "malformed", "Digest(6)"} {
+		if got := Digest(i).String(); got != want {
+			t.Errorf("Digest %d is %q", i, got)
+		}
+	}
+	long := ErrUnsupportedAlgorithm{strings.Repeat("a", 1000) + "\x1b"}.Error()
+	if len(long) > 200 || strings.Contains(long, "\x1b") || !strings.Contains(ErrUnsupportedAlgorithm{"urn:x"}.Error(), `"urn:x"`) {
+		t.Error(long)
+	}
+}
