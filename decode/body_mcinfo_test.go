@@ -11,7 +11,7 @@ import (
 
 const typMCPTT = "application/vnd.3gpp.mcptt-info+xml"
 
-func jws(header, claims, sig string) string {
+func compactJWS(header, claims, sig string) string {
 	e := base64.RawURLEncoding.EncodeToString
 	return e([]byte(header)) + "." + e([]byte(claims)) + "." + sig
 }
@@ -19,7 +19,7 @@ func jws(header, claims, sig string) string {
 var (
 	sig86 = strings.Repeat("x", 86)
 	// goodToken expires 59 minutes after noon.
-	goodToken = jws(`{"alg":"ES256","typ":"JWT"}`, `{"mcptt_id":"sip:alice@example.org","exp":1704113940,"scope":"openid 3gpp:mc:ptt_service","client_id":"mc"}`, sig86)
+	goodToken = compactJWS(`{"alg":"ES256","typ":"JWT"}`, `{"mcptt_id":"sip:alice@example.org","exp":1704113940,"scope":"openid 3gpp:mc:ptt_service","client_id":"mc"}`, sig86)
 )
 
 const kat = `AAECAwQFBgcICQoLrB8OcRLEIoiWXWvl0hokw/6GVBAKpYDPPNG5Ads/UgtGAQeJeeZtYbzL6uZBEIkWYsC91YgbR0M=`
@@ -261,7 +261,7 @@ func TestInfoFindings(t *testing.T) {
 const katURI = `sip:4xsdOwTfFZq6G3nh0kwjgvO0VkooBLMEm07+uh4X+y0CZ58=;iv=AAECAwQFBgcICQoL;key-id=Krze8A==;alg=128-aes-gcm@mc1-encrypted.3gppnetwork.org`
 
 func token1(header, claims, sig string) string {
-	return mcptt(`<mcptt-access-token type="Normal"><mcpttString>` + jws(header, claims, sig) + `</mcpttString></mcptt-access-token>`)
+	return mcptt(`<mcptt-access-token type="Normal"><mcpttString>` + compactJWS(header, claims, sig) + `</mcpttString></mcptt-access-token>`)
 }
 
 func TestInfoProtectedURI(t *testing.T) {
@@ -309,7 +309,7 @@ func TestOpaqueTokenIsWithheld(t *testing.T) {
 
 func TestInfoOtherServices(t *testing.T) {
 	for _, s := range []string{"mcvideo", "mcdata"} {
-		tok := jws(`{"alg":"ES256"}`, fmt.Sprintf(`{"%s_id":"sip:a@b","exp":1704113940}`, s), sig86)
+		tok := compactJWS(`{"alg":"ES256"}`, fmt.Sprintf(`{"%s_id":"sip:a@b","exp":1704113940}`, s), sig86)
 		in := fmt.Sprintf(`<%[1]sinfo xmlns="urn:3gpp:ns:%[1]sInfo:1.0"><%[1]s-Params><%[1]s-access-token type="Normal"><%[1]sString>%[2]s</%[1]sString></%[1]s-access-token>`+
 			`<%[1]s-request-uri type="Normal"><%[1]sURI>sip:g@b</%[1]sURI></%[1]s-request-uri><%[1]s-client-id type="Encrypted">%[3]s</%[1]s-client-id></%[1]s-Params></%[1]sinfo>`, s, tok, encrypted(kat))
 		r, _ := dissectOne(t, "application/vnd.3gpp."+s+"-info+xml", []byte(in), everything())
