@@ -133,6 +133,14 @@ func (s *paramScanner) next() (p Param, e fault) {
 	if v == t {
 		e.set(DiagParamSyntax, v)
 	}
+	for k := v; k < t && e.ID == DiagNone; k++ {
+		switch b[k] {
+		case ',':
+			e.set(DiagListNotAllowed, k)
+		case '"', '<', '>', ' ', '\t', '\r', '\n':
+			e.set(DiagParamSyntax, k)
+		}
+	}
 	s.pos = i + 1
 	return p, e
 }
