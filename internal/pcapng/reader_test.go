@@ -436,3 +436,96 @@ func TestReadError(t *testing.T) {
 type errReader struct{ err error }
 
 func (e errReader) Read([]byte) (int, error) { return 0, e.err }
+
+// Blocks without packets that cannot be read cost nothing but a count, and give what of them makes sense.
+func TestBadRecords(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		block   func(*builder)
+		bad     uint64
+		options uint64
+		log     string
+	}{
+		{"secrets longer than the block", func(w *builder) {
+			w.block(blockDSB, func(b *builder) { b.u32(uint32(SecretsTLSKeyLog), 999).raw("keys") })
+		}, 1, 0, "keys"},
+		{"secrets block too small", func(w *builder) { w.block(blockDSB, func(b *builder) { b.u32(1) }) }, 1, 0, ""},
+		{"name record longer than the block", func(w *builder) {
+			w.block(blockNRB, func(b *builder) { b.opt(1, "abcdx\x00").u16(1, 99).raw("abcd") })
+		}, 1, 0, "61626364=x"},
+		{"name record shorter than its address", func(w *builder) {
+			w.block(blockNRB, func(b *builder) { b.opt(2, "abcdx").opt(1, "abcdx").opt(0, "") })
+		}, 1, 0, "61626364=x"},
+		{"statistics of no interface", func(w *builder) { w.block(blockISB, func(b *builder) { b.u32(9, 0, 0) }) }, 1, 0, ""},
+		{"statistics block too small", func(w *builder) { w.block(blockISB, func(b *builder) { b.u32(0) }) }, 1, 0, ""},
+		{"a counter of four octets", func(w *builder) {
+			w.block(blockISB, func(b *builder) { b.u32(0, 0, 0).u16(5, 4).u32(7).u16(4, 8).u64(3).u16(99, 0) })
+		}, 0, 1, "received 3 dropped 0"},
+		{"all counters", func(w *builder) {
+			w.block(blockISB, func(b *builder) {
+				b.u32(0, 0, 5).u16(3, 8).u32(0, 6).u16(4, 8).u64(1).u16(6, 8).u64(2).u16(8, 8).u64(3)
+			})
+		}, 0, 0, "received 1 dropped 0 end 6000 accepted 2 delivered 3"},
+	} {
+		for _, w := range []*builder{le(), be()} {
+			w.shb().idb(1, 0).epb(0, 0, 1, "a")
+			tt.block(w)
+			w.epb(0, 0, 1, "b")
+			r, err := NewReader(rd(w.b), Limits{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			log := ""
+			r.OnSecrets = func(s Secrets) { log += string(s.Reveal()) }
+			r.OnNames = func(a []byte, n string) { log += fmt.Sprintf("%x=%s", a, n) }
+			r.OnStatistics = func(_ int, s Statistics) {
+				log += fmt.Sprintf("received %d dropped %d", s.Received, s.Dropped)
+				if s.Has&HasEnd != 0 {
+					log += fmt.Sprintf(" end %d accepted %d delivered %d", s.End, s.Accepted, s.Delivered)
+				}
+			}
+			list, faults := drain(t, r)
+			c := r.Counts()
+			if join(list) != "a,b" || len(faults) > 0 || c.BadRecords != tt.bad || c.BadOptions != tt.options || log != tt.log {
+				t.Errorf("%s: packets %q, faults %v, %+v, %q", tt.name, join(list), faults, c, log)
+			}
+		}
+	}
+}
+
+// Reading goes on at a block of any known type, also at a section of the other byte order.
+func TestResyncTargets(t *testing.T) {
+	head := func() *builder { return le().shb().idb(1, 0).epb(0, 1, 5, "first").u32(6, 4) }
+	other := be().shb().idb(1, 0).epb(0, 0, 4, "last")
+	for name, b := range map[string][]byte{
+		"section":            append(head().b, other.b...),
+		"interface":          head().idb(1, 0).epb(0, 0, 4, "last").b,
+		"simple packet":      head().block(blockSPB, func(b *builder) { b.u32(4).raw("last") }).b,
+		"packet":             head().block(blockPB, func(b *builder) { b.u16(0, 0).u32(0, 0, 4, 4).raw("last") }).b,
+		"statistics":         head().block(blockISB, func(b *builder) { b.u32(0, 0, 0) }).epb(0, 0, 4, "last").b,
+		"section, decoy":     append(head().block(blockSHB, func(b *builder) { b.u32(1, 2, 3, 4) }).b, other.b...),
+		"odd place":          append(append(head().b, "odd"...), le().epb(0, 0, 4, "last").b...),
+		"small decoy":        head().block(blockEPB, func(b *builder) {}).epb(0, 0, 4, "last").b,
+		"small idb decoy":    head().block(blockIDB, func(b *builder) {}).epb(0, 0, 4, "last").b,
+		"small spb decoy":    head().block(blockSPB, func(b *builder) {}).epb(0, 0, 4, "last").b,
+		"small shb decoy":    head().block(blockSHB, func(b *builder) { b.u32(byteOrderMagic, 0) }).epb(0, 0, 4, "last").b,
+		"length not of four": head().u32(5, 13, 0).raw("x").u32(13).epb(0, 0, 4, "last").b,
+	} {
+		list, faults, _ := readAll(t, rd(b), Limits{})
+		if join(list) != "first,last" || len(faults) != 1 || !faults[0].Resumed {
+			t.Errorf("%s: %q %v", name, join(list), faults)
+		}
+	}
+}
+
+// The captured length of a simple packet is the smallest of snap length, original length and what the block holds.
+func TestSimplePacket(t *testing.T) {
+	w := le().shb().idb(1, 4)
+	w.block(blockSPB, func(b *builder) { b.u32(2).raw("abcd") })
+	w.block(blockSPB, func(b *builder) { b.u32(100).raw("abcdefgh") })
+	w.block(blockSPB, func(b *builder) { b.u32(3) })
+	list, faults, r := readAll(t, rd(w.b), Limits{})
+	if join(list) != "ab,abcd," || len(faults) > 0 || r.Counts().ShortPackets != 1 || r.Counts().Truncated != 2 {
+		t.Errorf("%q %v %+v", join(list), faults, r.Counts())
+	}
+}
