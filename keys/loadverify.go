@@ -1,0 +1,3 @@
+package keys
+
+func (m *Material) cheapVerdicts() []Verdict { return nil }
