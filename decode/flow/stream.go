@@ -88,7 +88,7 @@ func (d *Decoder) beSIP(st *stream, b []byte, at int) {
 
 // frames hands out what the framer has.
 func (d *Decoder) frames(st *stream) {
-	for st.streamData != nil && st.framer != nil {
+	for !st.gone() {
 		fr, err := st.framer.Next()
 		if err != nil {
 			st.spans.drop(st.off - int64(st.framer.Buffered()))

@@ -74,6 +74,7 @@ func (t *streamTable) remove(st *stream) {
 	if t.m[st.key] == st {
 		delete(t.m, st.key)
 	}
+	t.unschedule(st)
 	if st.list != nil {
 		st.list.cut(st)
 	}
@@ -103,14 +104,17 @@ func (d *Decoder) open(st *stream, p *packet, seq uint32) {
 		src: netip.AddrPortFrom(p.src, p.sport), dst: netip.AddrPortFrom(p.dst, p.dport)}
 }
 
-// ignore drops a stream from the road; only the entry stays.
+// ignore drops a stream from the road. The layers that are at work on it see that it is gone; settle frees what is left.
 func (d *Decoder) ignore(st *stream) {
 	d.stats.StreamsIgnored++
-	st.state, st.streamData = streamIgnored, nil
-	if st.list != &d.streams.lists[listPlain] {
-		d.streams.move(st, listPlain)
-	}
-	d.account(st)
+	st.state = streamIgnored
+	st.probe, st.framer, st.ws, st.wait, st.waitBytes, st.findings = nil, nil, nil, nil, 0, nil
+	st.spans = spanMap{}
+}
+
+// gone reports whether nothing is to be done for the stream any more.
+func (st *stream) gone() bool {
+	return st.streamData == nil || st.state == streamIgnored || st.state == streamClosed
 }
 
 func (s *streamData) remember(off int64, b []byte, seed maphash.Seed) {
@@ -140,82 +144,82 @@ func (d *Decoder) schedule(st *stream) {
 	if st.reset != 0 {
 		due = min(due, st.reset+resetWait)
 	}
-	if due == never || st.inHeap && st.due <= due {
+	if due == never || st.due != 0 && st.due <= due {
 		return // it is looked at before, and scheduled again then
 	}
-	st.due = due
 	t := &d.streams
-	if !st.inHeap {
-		st.inHeap = true
+	if st.due == 0 {
 		t.heap = append(t.heap, st)
-		t.up(len(t.heap) - 1)
-	} else {
-		for i := range t.heap { // rare: only an acknowledgement or a RST brings the time forward
-			if t.heap[i] == st {
-				t.up(i)
-				break
-			}
-		}
+		st.at = len(t.heap) - 1
 	}
+	st.due = due
+	t.up(st.at)
 	d.wake(due)
 }
 
-func (t *streamTable) up(i int) {
+// The heap is ordered by due; a stream knows its place in it.
+func (t *streamTable) swap(i, j int) {
 	h := t.heap
+	h[i], h[j] = h[j], h[i]
+	h[i].at, h[j].at = i, j
+}
+
+func (t *streamTable) up(i int) {
 	for i > 0 {
 		up := (i - 1) / 2
-		if h[up].dueAt() <= h[i].dueAt() {
+		if t.heap[up].due <= t.heap[i].due {
 			break
 		}
-		h[up], h[i] = h[i], h[up]
+		t.swap(up, i)
 		i = up
 	}
 }
 
-func (t *streamTable) pop() *stream {
-	h := t.heap
-	top := h[0]
-	n := len(h) - 1
-	h[0], h[n] = h[n], nil
-	t.heap = h[:n]
-	h = t.heap
-	for i := 0; ; {
+func (t *streamTable) down(i int) {
+	for {
 		c := 2*i + 1
-		if c >= n {
+		if c >= len(t.heap) {
 			break
 		}
-		if c+1 < n && h[c+1].dueAt() < h[c].dueAt() {
+		if c+1 < len(t.heap) && t.heap[c+1].due < t.heap[c].due {
 			c++
 		}
-		if h[i].dueAt() <= h[c].dueAt() {
+		if t.heap[i].due <= t.heap[c].due {
 			break
 		}
-		h[i], h[c] = h[c], h[i]
+		t.swap(i, c)
 		i = c
 	}
-	return top
 }
 
-// dueAt is 0 for a stream whose data is gone: it leaves the heap at the next look.
-func (st *stream) dueAt() int64 {
-	if st.streamData == nil {
-		return 0
+// unschedule takes a stream out of the heap.
+func (t *streamTable) unschedule(st *stream) {
+	if st.due == 0 {
+		return
 	}
-	return st.due
+	i, last := st.at, len(t.heap)-1
+	t.swap(i, last)
+	t.heap[last] = nil
+	t.heap = t.heap[:last]
+	if i < last {
+		t.up(i)
+		t.down(i)
+	}
+	st.due = 0
 }
 
 // expireStreams does what is due and returns when the next one is.
 func (d *Decoder) expireStreams() int64 {
 	for len(d.streams.heap) > 0 {
 		st := d.streams.heap[0]
-		if due := st.dueAt(); due > d.clock.now {
-			return due
+		if st.due > d.clock.now {
+			return st.due
 		}
-		d.streams.pop()
-		if st.streamData == nil {
+		d.streams.unschedule(st)
+		if st.gone() {
+			d.settle(st)
 			continue
 		}
-		st.inHeap = false
 		if st.reset != 0 && st.reset+resetWait <= d.clock.now {
 			d.closeStream(st)
 			continue
@@ -230,7 +234,7 @@ func (d *Decoder) expireStreams() int64 {
 			}
 		}
 		d.settle(st)
-		if st.streamData != nil {
+		if !st.gone() {
 			d.schedule(st)
 		}
 	}

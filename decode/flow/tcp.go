@@ -56,7 +56,9 @@ type stream struct {
 	isn        uint32
 	nextSeq    uint32
 	state      streamState
-	syn        bool // isn is known
+	syn        bool  // isn is known
+	due        int64 // on the clock, when expireStreams has to look; 0 when the stream is not in the heap
+	at         int   // place in the heap
 	*streamData
 }
 
@@ -81,8 +83,6 @@ type streamData struct {
 	fin       bool
 	finOff    int64
 	reset     int64 // on the clock, when a RST was seen; 0
-	due       int64 // when expireStreams has to look; 0
-	inHeap    bool
 	junk      int64 // octets of junk since the last message
 	saidJunk  bool
 	lost      bool // out of step: no message since a gap or junk
@@ -210,7 +210,7 @@ func (d *Decoder) segment(p *packet, seq, ack uint32, flags byte, b []byte) {
 		// Another connection whose SYN is not in the capture, or so much lost that nothing can be put together.
 		d.gap(st, 0)
 		d.dropWaiting(st)
-		if st.state == streamClosed || st.streamData == nil {
+		if st.gone() {
 			d.open(st, p, seq)
 		}
 		st.nextSeq, diff = seq, 0
@@ -250,7 +250,7 @@ func (d *Decoder) accept(st *stream, p *packet, off int64, b []byte) {
 	}
 	if off == st.off && len(st.wait) == 0 {
 		d.deliver(st, b, d.cur.Time, func(b []byte, at uint32, dst []record.Segment) []record.Segment { return d.origin(dst, p, b, at) })
-		if p.cut {
+		if p.cut && !st.gone() {
 			st.cutAt = st.off
 		}
 		return
@@ -294,7 +294,7 @@ func (d *Decoder) accept(st *stream, p *packet, off int64, b []byte) {
 // deliverWaiting hands on what waited and is in order now.
 func (d *Decoder) deliverWaiting(st *stream) {
 	n := 0
-	for n < len(st.wait) && st.wait[n].off <= st.off && st.streamData != nil {
+	for n < len(st.wait) && st.wait[n].off <= st.off {
 		q := st.wait[n]
 		n++
 		st.waitBytes -= len(q.data)
@@ -305,7 +305,7 @@ func (d *Decoder) deliverWaiting(st *stream) {
 			}
 			return dst
 		})
-		if st.streamData == nil || st.state == streamIgnored {
+		if st.gone() {
 			return
 		}
 	}
@@ -320,7 +320,7 @@ func (d *Decoder) deliverWaiting(st *stream) {
 func (d *Decoder) skipHole(st *stream) {
 	n := st.wait[0].off - st.off
 	d.gap(st, n)
-	if st.streamData == nil {
+	if st.gone() {
 		return
 	}
 	st.off += n
@@ -389,7 +389,7 @@ func (d *Decoder) gap(st *stream, n int64) {
 	st.lost = true
 	st.framer.Gap(n)
 	d.frames(st)
-	if !open || st.streamData == nil {
+	if !open {
 		d.tell(st) // no message was open
 	}
 }
@@ -410,12 +410,12 @@ func (d *Decoder) note(st *stream, f record.Finding) {
 
 // tell reports the findings that belong to no message.
 func (d *Decoder) tell(st *stream) {
-	if st.streamData == nil || len(st.findings) == 0 {
+	if st.gone() || len(st.findings) == 0 {
 		return
 	}
 	list := st.findings
 	st.findings = nil
-	if st.state == streamProbe || st.state == streamIgnored {
+	if st.state == streamProbe {
 		return // nobody knows that it is SIP
 	}
 	for _, f := range list {
@@ -449,6 +449,15 @@ func (d *Decoder) settle(st *stream) {
 	if st.streamData == nil {
 		return
 	}
+	if st.gone() {
+		st.streamData = nil
+		if st.list != &d.streams.lists[listPlain] {
+			d.streams.move(st, listPlain)
+		}
+		d.streams.unschedule(st)
+		d.account(st)
+		return
+	}
 	if st.fin && st.off >= st.finOff {
 		d.closeStream(st)
 		return
@@ -476,6 +485,7 @@ func (d *Decoder) account(st *stream) {
 func (d *Decoder) closeStream(st *stream) {
 	d.finish(st)
 	st.state, st.streamData = streamClosed, nil
+	d.streams.unschedule(st)
 	d.streams.move(st, listPlain)
 	d.account(st)
 }
@@ -483,12 +493,12 @@ func (d *Decoder) closeStream(st *stream) {
 // finish hands out what is open in a stream.
 func (d *Decoder) finish(st *stream) {
 	for range len(st.wait) + 1 { // octets that waited for others which do not come any more
-		if st.streamData == nil || len(st.wait) == 0 {
+		if st.gone() || len(st.wait) == 0 {
 			break
 		}
 		d.skipHole(st)
 	}
-	if st.streamData == nil {
+	if st.gone() {
 		return
 	}
 	switch st.state {
@@ -506,7 +516,7 @@ func (d *Decoder) finish(st *stream) {
 }
 
 func (d *Decoder) flushFramer(st *stream) {
-	for st.streamData != nil && st.framer != nil {
+	for !st.gone() {
 		fr, ok := st.framer.Flush()
 		if !ok {
 			return
@@ -531,5 +541,4 @@ func (d *Decoder) flushStreams() {
 			d.forgetStream(st)
 		}
 	}
-	d.streams.heap = nil
 }

@@ -228,7 +228,7 @@ func (d *Decoder) wsWrite(st *stream, b []byte) {
 	w := st.ws
 	w.buf = append(w.buf, b...)
 	i := 0
-	for st.streamData != nil {
+	for !st.gone() {
 		rest := w.buf[i:]
 		if w.left > 0 {
 			if len(rest) == 0 {
@@ -269,7 +269,7 @@ func (d *Decoder) wsWrite(st *stream, b []byte) {
 		if op != 0 { // a new message; one that is open has lost its end
 			if w.open {
 				d.wsMessage(st, true)
-				if st.streamData == nil {
+				if st.gone() {
 					return
 				}
 			}
@@ -290,7 +290,7 @@ func (d *Decoder) wsWrite(st *stream, b []byte) {
 			d.wsMessage(st, false)
 		}
 	}
-	if st.streamData == nil {
+	if st.gone() {
 		return
 	}
 	if i > 0 {
@@ -364,7 +364,7 @@ func (d *Decoder) wsLost(st *stream) {
 	if w.open || w.left > 0 {
 		d.wsMessage(st, true)
 	}
-	if st.streamData == nil {
+	if st.gone() {
 		return
 	}
 	d.h.Finding(record.Finding{ID: "stream-junk", Severity: record.Warning, Clause: "RFC 6455 5.2",
@@ -377,7 +377,7 @@ func (d *Decoder) wsGap(st *stream) {
 	if w := st.ws; w.open || w.left > 0 {
 		d.wsMessage(st, true)
 	}
-	if st.streamData == nil {
+	if st.gone() {
 		return
 	}
 	d.tell(st)
