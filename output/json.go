@@ -261,6 +261,9 @@ func (e *encoder) members(dst []byte, first, end int, reserved []uint64, comma b
 
 // regular reports whether each name occurs once, or once as an unbroken run of a List field.
 func (e *encoder) regular(first, end int, reserved []uint64) bool {
+	if first < end && e.next(first) >= end && reserved == nil {
+		return true // an only child
+	}
 	var seen [keyWords]uint64
 	copy(seen[:], reserved)
 	var prev *record.Field
@@ -417,16 +420,58 @@ func integrity(p *record.Protection) string {
 
 // entries appends a Map's members. A name that repeats becomes an array of its values.
 func (e *encoder) entries(dst []byte, first, end int) []byte {
-	if e.uniqueEntries(first, end) {
-		for j := first; j < end; j = e.next(j) {
-			if j > first {
-				dst = append(dst, ',')
-			}
-			dst = append(appendJSONString(dst, entryKey(&e.r.Nodes[j])), ':')
-			dst = e.entryValue(dst, j)
-		}
-		return dst
+	if !e.fewEntries(first, end) {
+		return e.manyEntries(dst, first, end)
 	}
+	comma := false
+	for j := first; j < end; j = e.next(j) {
+		k := entryKey(&e.r.Nodes[j])
+		before, after := false, false
+		for i := first; i < j && !before; i = e.next(i) {
+			before = entryKey(&e.r.Nodes[i]) == k
+		}
+		if before {
+			continue
+		}
+		if comma {
+			dst = append(dst, ',')
+		}
+		comma = true
+		dst = append(appendJSONString(dst, k), ':')
+		at := len(dst)
+		dst = e.entryValue(dst, j)
+		for i := e.next(j); i < end; i = e.next(i) {
+			if entryKey(&e.r.Nodes[i]) != k {
+				continue
+			}
+			if !after {
+				after = true
+				dst = append(dst, 0)
+				copy(dst[at+1:], dst[at:])
+				dst[at] = '['
+			}
+			dst = e.entryValue(append(dst, ','), i)
+		}
+		if after {
+			dst = append(dst, ']')
+		}
+	}
+	return dst
+}
+
+// fewEntries reports whether comparing each name with each is cheap, and safe: names that are not UTF-8 may become
+// equal.
+func (e *encoder) fewEntries(first, end int) bool {
+	count := 0
+	for j := first; j < end; j = e.next(j) {
+		if count++; count > 32 || !utf8.ValidString(entryKey(&e.r.Nodes[j])) {
+			return false
+		}
+	}
+	return true
+}
+
+func (e *encoder) manyEntries(dst []byte, first, end int) []byte {
 	var order []string
 	groups := map[string][]int{}
 	for j := first; j < end; j = e.next(j) {
@@ -464,26 +509,6 @@ func (e *encoder) entryValue(dst []byte, j int) []byte {
 		return append(dst, "null"...)
 	}
 	return e.value(dst, j)
-}
-
-// uniqueEntries errs on the safe side: false sends the map the slow way.
-func (e *encoder) uniqueEntries(first, end int) bool {
-	count := 0
-	for j := first; j < end; j = e.next(j) {
-		if count++; count > 32 {
-			return false
-		}
-		k := entryKey(&e.r.Nodes[j])
-		if !utf8.ValidString(k) {
-			return false // two different names may become equal
-		}
-		for i := first; i < j; i = e.next(i) {
-			if entryKey(&e.r.Nodes[i]) == k {
-				return false
-			}
-		}
-	}
-	return true
 }
 
 func entryKey(n *record.Node) string {
@@ -587,6 +612,22 @@ func appendJSONString(dst []byte, s string) []byte {
 	dst = append(dst, '"')
 	start := 0
 	for i := 0; i < len(s); {
+		// Eight octets at a time: a top bit of bad says that one of them may need a closer look (a borrow from a
+		// neighbour may raise it too, which costs time only).
+		for i+8 <= len(s) {
+			t := s[i : i+8]
+			x := uint64(t[0]) | uint64(t[1])<<8 | uint64(t[2])<<16 | uint64(t[3])<<24 |
+				uint64(t[4])<<32 | uint64(t[5])<<40 | uint64(t[6])<<48 | uint64(t[7])<<56
+			const ones, tops = 0x0101010101010101, 0x8080808080808080
+			bad := x | (x - ones*0x20) | (x ^ ones*'"' - ones) | (x ^ ones*'\\' - ones) | (x ^ ones*0x7f - ones)
+			if bad&tops != 0 {
+				break
+			}
+			i += 8
+		}
+		if i == len(s) {
+			break
+		}
 		c := s[i]
 		if jsonPlain[c] {
 			i++
