@@ -478,7 +478,7 @@ func (r *infoRun) element(d *xmlDoc, k int32, e *infoElement) {
 		r.plainElement(d, k, e, enc)
 		return
 	}
-	whole := d.err == nil || d.nodes[k].end < len(d.p.Data)
+	whole := d.whole(k)
 	kind := ""
 	bare := e.kind == infoAny && typ == nil && d.nodes[k].first == 0 // the older, plain type
 	switch {
@@ -487,7 +487,7 @@ func (r *infoRun) element(d *xmlDoc, k int32, e *infoElement) {
 		if kind != "Normal" && kind != "Encrypted" {
 			r.Find("XML-03", record.Error, s.clause, fmt.Sprintf("invalid protection type %q of %s", clip(typ.Value, 40), e.xml), d.p, e.f.f, d.attrPlace(typ))
 		}
-	case !bare && enc == 0:
+	case !bare && enc == 0 && whole:
 		r.Find("XML-04", record.Note, s.clause+".3", fmt.Sprintf("%s has no type attribute; treated as Normal", e.xml), d.p, e.f.f, d.place(k))
 	}
 	switch {
@@ -503,7 +503,7 @@ func (r *infoRun) element(d *xmlDoc, k int32, e *infoElement) {
 			sub.report(r.Context)
 			sub.free()
 		} else {
-			r.show(d.p, e, nil, d.place(k), o.prot, sd)
+			r.show(d.p, e, nil, d.place(k), o.prot, sd, true)
 		}
 		return
 	case kind == "Encrypted" && whole:
@@ -565,20 +565,20 @@ func (r *infoRun) value(d *xmlDoc, k int32, e *infoElement, prot record.Protecti
 		}
 	}
 	if v == 0 && len(txt) == 0 {
-		r.show(d.p, e, nil, d.place(k), prot, sd)
+		r.show(d.p, e, nil, d.place(k), prot, sd, true)
 		return
 	}
 	at := d.content(src)
 	if len(txt) == 0 {
 		at = d.place(src)
 	}
-	if !prot.Encrypted && e.kind != infoToken && e.kind != infoBool {
+	if !prot.Encrypted && e.kind != infoToken && e.kind != infoBool && d.whole(src) {
 		if u, ok := r.protectedURI(d.p, txt, at); ok {
 			o := r.sealed(u)
 			if q := o.part(d.p); q != nil {
-				r.show(q, e, q.Data, q.Place(0, len(q.Data)), o.prot, u)
+				r.show(q, e, q.Data, q.Place(0, len(q.Data)), o.prot, u, true)
 			} else {
-				r.show(d.p, e, nil, at, o.prot, u)
+				r.show(d.p, e, nil, at, o.prot, u, true)
 			}
 			return
 		}
@@ -591,7 +591,7 @@ func (r *infoRun) value(d *xmlDoc, k int32, e *infoElement, prot record.Protecti
 	if txt == nil {
 		txt = []byte{}
 	}
-	r.show(d.p, e, txt, at, prot, sd)
+	r.show(d.p, e, txt, at, prot, sd, d.whole(src))
 }
 
 func trimLeft(b []byte) []byte {
@@ -601,14 +601,18 @@ func trimLeft(b []byte) []byte {
 	return b
 }
 
-// show adds the node of a contentType element; txt is nil when the value cannot be read.
-func (r *infoRun) show(p *Part, e *infoElement, txt []byte, at record.Place, prot record.Protection, sd *sealedData) {
+// show adds the node of a contentType element; txt is nil when the value cannot be read, and not whole when the
+// document breaks off in it.
+func (r *infoRun) show(p *Part, e *infoElement, txt []byte, at record.Place, prot record.Protection, sd *sealedData, whole bool) {
 	var tok token
 	isToken := e.kind == infoToken
 	if isToken {
 		r.Say(r.s.title + " authorisation")
 		if txt != nil {
-			tok = r.token(txt, r.s.idClaim, p, e.f.f, at)
+			tok = parseToken(txt, r.s.idClaim)
+			if whole {
+				r.checkToken(&tok, r.s.idClaim, p, e.f.f, at)
+			}
 			if !r.ShowSecrets() && at.Known {
 				from := int(at.Off)
 				n := int(at.Len)
@@ -625,7 +629,7 @@ func (r *infoRun) show(p *Part, e *infoElement, txt []byte, at record.Place, pro
 	truth, isTruth := false, false
 	if e.kind == infoBool && txt != nil {
 		truth, isTruth = xmlBool(txt)
-		if !isTruth {
+		if !isTruth && whole {
 			r.invalid(p, e, txt, at, "no boolean")
 		}
 	}
@@ -794,7 +798,7 @@ func (r *infoRun) plainElement(d *xmlDoc, k int32, e *infoElement, enc int32) {
 			txt = d.text(v)
 		}
 	}
-	whole := d.err == nil || d.nodes[k].end < len(d.p.Data)
+	whole := d.whole(k)
 	switch e.kind {
 	case plainBool:
 		v, ok := xmlBool(txt)
@@ -879,7 +883,7 @@ func (r *infoRun) profile(d *xmlDoc, k int32, e *infoElement, enc int32) {
 		}
 	}
 	v, ok := xmlUint(txt)
-	if !ok && (enc == 0 || txt != nil) && (d.err == nil || d.nodes[k].end < len(d.p.Data)) {
+	if !ok && (enc == 0 || txt != nil) && d.whole(k) {
 		r.invalid(p, e, txt, at, "no non-negative integer")
 	}
 	if r.B.Open(e.f.f, at) {

@@ -494,7 +494,7 @@ var mikeySeverity = map[mikeyparse.Kind]record.Severity{
 
 func (r *mikeyRun) check(m *mikeyparse.Message, err error, own bool) {
 	f := r.f
-	header := err == nil || m.Header.End > 0
+	header := len(r.p.Data) >= 10
 	if err != nil {
 		clause, at, text := "RFC 3830 6", r.p.Place(len(r.p.Data), 0), err.Error()
 		var e *mikeyparse.Error

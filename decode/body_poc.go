@@ -117,6 +117,9 @@ func (c *Context) pocEntity(d *xmlDoc, n int32, space []byte) (words string) {
 		}
 		v := d.child(k, string(space), child)
 		if v == 0 {
+			if !d.whole(k) {
+				return
+			}
 			invalid(k, f, fmt.Sprintf("%s lacks %s", clip(d.nodes[k].local, 80), child))
 			return
 		}
@@ -175,7 +178,7 @@ func (c *Context) pocEntity(d *xmlDoc, n int32, space []byte) (words string) {
 				if ok && in != 0 {
 					c.B.Num(pocProfile, v, at)
 					profile = fmt.Sprintf(" profile %d", v)
-				} else if d.err == nil {
+				} else if d.whole(k) {
 					if ok {
 						c.B.Num(pocProfile, v, at)
 					}
@@ -188,7 +191,7 @@ func (c *Context) pocEntity(d *xmlDoc, n int32, space []byte) (words string) {
 				}
 				if b, ok := xmlBool(d.text(k)); ok {
 					c.B.Bool(pocMultiple, b, d.place(k))
-				} else if d.err == nil {
+				} else if d.whole(k) {
 					c.Find("XML-11", record.Error, "TS 24.379 7.4.1.2.2", fmt.Sprintf("value outside its type: %q in multiplex-support is no boolean", clip(d.text(k), 80)), p, pocMultiple, d.place(k))
 				}
 				continue
@@ -214,7 +217,7 @@ func (c *Context) pocEntity(d *xmlDoc, n int32, space []byte) (words string) {
 func (c *Context) pocAnswerMode(d *xmlDoc, k int32, space []byte, invalid func(int32, *record.Field, string)) string {
 	v := d.child(k, string(space), "answer-mode")
 	if v == 0 {
-		if d.err == nil {
+		if d.whole(k) {
 			invalid(k, pocAnswer, "am-settings lacks answer-mode")
 		}
 		return ""
@@ -225,7 +228,7 @@ func (c *Context) pocAnswerMode(d *xmlDoc, k int32, space []byte, invalid func(i
 	case "auto-answer", "manual-answer":
 		c.Find("PUB-20", record.Warning, "TS 24.379 7.2.2", fmt.Sprintf("user setting name %q used instead of the RFC 4354 value", txt), d.p, pocAnswer, d.content(v))
 	default:
-		if d.err == nil {
+		if d.whole(v) {
 			c.Find("PUB-19", record.Error, "RFC 4354 6.1", fmt.Sprintf("invalid answer-mode value %q", clip(txt, 80)), d.p, pocAnswer, d.content(v))
 		}
 	}

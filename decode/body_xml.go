@@ -30,6 +30,7 @@ type xmlNode struct {
 	parent, first, last, next int32
 	attr, attrEnd             int32
 	exact                     bool // text is the part's octets from textOff to textEnd
+	closed                    bool // its end was read
 }
 
 var xmlDocs = sync.Pool{New: func() any { return new(xmlDoc) }}
@@ -75,7 +76,7 @@ func (c *Context) readXMLScope(p *Part, scope []xmlpull.Binding, content bool) *
 			cur = k
 		case xmlpull.End:
 			n := &d.nodes[cur]
-			n.end, n.inEnd = ev.End, ev.Off
+			n.end, n.inEnd, n.closed = ev.End, ev.Off, true
 			cur = n.parent
 		case xmlpull.Text, xmlpull.CData:
 			n := &d.nodes[cur]
@@ -117,7 +118,7 @@ func (d *xmlDoc) report(c *Context) {
 	if e := d.err; e != nil {
 		c.Find("XML-12", record.Error, "XML 1.0 2.1", "malformed or unsafe XML: "+e.Text, d.p, nil, d.p.Place(e.Off, 0))
 	}
-	if e := d.nsErr; e != nil {
+	if e := d.nsErr; e != nil && d.err == nil {
 		c.Find("XML-12", record.Error, "Namespaces in XML 1.0 6", "malformed or unsafe XML: "+e.Text, d.p, nil, d.p.Place(e.Off, 0))
 	}
 }
@@ -160,6 +161,9 @@ func (d *xmlDoc) attrOf(n int32, local string) *xmlpull.Attr {
 	}
 	return nil
 }
+
+// whole tells whether an element was read to its end; of one that was not, nothing is said to be missing or wrong.
+func (d *xmlDoc) whole(n int32) bool { return d.nodes[n].closed || n == 0 && d.err == nil }
 
 // place is where an element stands.
 func (d *xmlDoc) place(n int32) record.Place {

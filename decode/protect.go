@@ -163,20 +163,20 @@ func (c *Context) encryptedData(d *xmlDoc, n int32) *sealedData {
 		raw, ok := decode64(d.nodes[v].text)
 		s.cipher = raw
 		switch {
+		case !d.whole(v):
+			s.bad = record.ReasonMalformed
 		case !ok:
 			s.bad = record.ReasonMalformed
 			c.Find("XML-11", record.Error, "XML Encryption 1.1 3.3.1", "value outside its type: CipherValue is not base64", d.p, nil, d.content(v))
-		case len(raw) < 28 && d.err == nil:
-			s.bad = record.ReasonMalformed
-			c.Find("SEC-11", record.Error, "XML Encryption 1.1 5.2.4", fmt.Sprintf("CipherValue of %d octets is too short for IV and tag", len(raw)), d.p, nil, d.content(v))
 		case len(raw) < 28:
 			s.bad = record.ReasonMalformed
+			c.Find("SEC-11", record.Error, "XML Encryption 1.1 5.2.4", fmt.Sprintf("CipherValue of %d octets is too short for IV and tag", len(raw)), d.p, nil, d.content(v))
 		}
 	case cd != 0 && d.child(cd, nsXMLEnc, "CipherReference") != 0:
 		s.bad = record.ReasonUnresolvedReference
 	default:
 		s.bad = record.ReasonMalformed
-		if d.err == nil {
+		if d.whole(n) {
 			c.Find("XML-06", record.Error, "TS 24.379 F.1", "EncryptedData has no CipherValue", d.p, nil, d.place(n))
 		}
 	}
@@ -190,7 +190,7 @@ func (c *Context) keyName(d *xmlDoc, info int32) string {
 		return ""
 	}
 	id := keyID(d.text(k))
-	if id == "" && (d.err == nil || d.nodes[k].end < len(d.p.Data)) {
+	if id == "" && d.whole(k) {
 		c.Find("SEC-09", record.Error, "TS 24.379 6.6.2.3.3", fmt.Sprintf("KeyName %q is not a key identifier (base64 of 4 octets)", clip(d.text(k), 80)), d.p, nil, d.content(k))
 	}
 	return id

@@ -262,13 +262,12 @@ func (t *token) shown(secrets bool) (text string, withheld bool) {
 	return string(t.raw[:t.secret]) + "[" + strconv.Itoa(n) + " characters withheld]", true
 }
 
-// token checks an access token and speaks of it; show adds what is below the node of the token.
-func (c *Context) token(raw []byte, idClaim string, p *Part, f *record.Field, at record.Place) token {
-	t := parseToken(raw, idClaim)
+// checkToken checks an access token and speaks of it.
+func (c *Context) checkToken(t *token, idClaim string, p *Part, f *record.Field, at record.Place) {
 	if !t.jws {
 		c.Find("TOK-01", record.Error, "TS 33.180 B.2.2", "not a JWS compact token (three base64url parts)", p, f, at)
-		c.Say("opaque token " + fingerprint(raw))
-		return t
+		c.Say("opaque token " + fingerprint(t.raw))
+		return
 	}
 	if t.unsigned {
 		c.Find("TOK-02", record.Error, "TS 33.180 B.2.2", fmt.Sprintf("unsigned token (alg %q)", t.alg), p, f, at)
@@ -297,7 +296,6 @@ func (c *Context) token(raw []byte, idClaim string, p *Part, f *record.Field, at
 		}
 	}
 	c.Say(words)
-	return t
 }
 
 // tokenNodes adds the children of a token's node.
