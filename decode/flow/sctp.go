@@ -69,7 +69,7 @@ type assocTable struct {
 }
 
 const (
-	assocCost = 2048
+	assocCost = 3072
 	partCost  = 128
 	// maxPlainAssoc bounds what is kept of an association that has not shown SIP yet: fragments before a first one.
 	maxPlainAssoc = 64 << 10
