@@ -2,6 +2,7 @@ package sakke
 
 import (
 	"math/big"
+	"sync"
 
 	"github.com/mcxdump/mcxdump/keys/sakke/internal/fp"
 )
@@ -216,11 +217,53 @@ func parsePoint(b []byte) (a affine, err error) {
 	return a, nil
 }
 
+// sqrtMinus12 is c with c² = -12. -1 and 3 are no squares modulo p, so -3 is one.
+var sqrtMinus12 = sync.OnceValue(func() fp.Element {
+	var c, t fp.Element
+	if !c.VarTimeSqrt(t.Neg(t.SetUint64(12))) {
+		panic("sakke: -12 is not a square")
+	}
+	return c
+})
+
 // hasOrderQ reports [q]a = 0. The cofactor is 4, and points of order 2, 4, 2q
 // and 4q are on the curve too; (0,0) even satisfies the equation of SAKKE.
+//
+// It halves a twice instead of multiplying by q, in an eighth of the time. 3 is
+// not a square, so (0,0) is the only point of order 2, E(F_p) is cyclic of order
+// 4q, and the points sought are 4E, those which can be halved twice.
+//
+// (X,Y) is in 2E just when X is a square, X = s² (2-descent: X and X² - 3, the
+// norm of X - √3, must be squares, and their product Y² is one). A half (x,y)
+// has X = (x²+3)²/(4(x³-3x)), which in u = x - 3/x is u² - 4Xu + 12 = 0, hence
+//
+//	u = 2(X ± √(X²-3)) = 2(X ± Y/s)
+//
+// The product of the two is 12, not a square, so just one of them is, u = v².
+// From u² + 12 = 4s²v² follows x = v(v ± 2s)/2, and the half is in 2E when this
+// is a square (for both signs, since the product is -3). Times squares:
+//
+//	U = 2(X² + Ys) = us²     if U = V²:   is 2V(V + 2X) a square?
+//	                         if U = -V²:  the other u has vs = cX/V, c² = -12:
+//	                                      is 2c(c + 2V) a square?
 func (a *affine) hasOrderQ() bool {
-	r := varTimeMul(orderQ, a)
-	return r.infinite()
+	var s, u, v, t, c fp.Element
+	if !s.VarTimeSqrt(&a.x) || a.x.IsZero() {
+		return false
+	}
+	u.Dot2(&a.x, &a.x, &a.y, &s)
+	u.Double(&u)
+	if v.VarTimeSqrt(&u) {
+		c = v
+		t.Double(&a.x)
+	} else {
+		c = sqrtMinus12()
+		t.Double(&v)
+	}
+	t.Add(&t, &c)
+	t.Mul(&t, &c)
+	t.Double(&t)
+	return t.VarTimeSqrt(&t)
 }
 
 // bytes returns 04‖x‖y.

@@ -208,6 +208,49 @@ func (z *Element) VarTimeInvert(x *Element) bool {
 	return true
 }
 
+// sqrtExponent is (p+1)/4.
+var sqrtExponent = func() *big.Int {
+	e := new(big.Int).Add(modulusBig, big.NewInt(1))
+	return e.Rsh(e, 2)
+}()
+
+// VarTimeSqrt sets z = x^((p+1)/4) and reports whether z² = x. If x has no square
+// root then z² = -x, because p = 3 mod 4. z may be x.
+func (z *Element) VarTimeSqrt(x *Element) bool {
+	const window = 5
+	var odd [1 << (window - 1)]Element // x, x³, x⁵, …
+	var xx Element
+	odd[0] = *x
+	xx.Square(x)
+	for i := 1; i < len(odd); i++ {
+		odd[i].Mul(&odd[i-1], &xx)
+	}
+	r := one
+	for i := sqrtExponent.BitLen() - 1; i >= 0; {
+		if sqrtExponent.Bit(i) == 0 {
+			r.Square(&r)
+			i--
+			continue
+		}
+		// the longest run of at most window bits which ends in a one
+		j := max(i-window+1, 0)
+		for sqrtExponent.Bit(j) == 0 {
+			j++
+		}
+		d := 0
+		for k := i; k >= j; k-- {
+			d = d<<1 | int(sqrtExponent.Bit(k))
+			r.Square(&r)
+		}
+		r.Mul(&r, &odd[d>>1])
+		i = j - 1
+	}
+	xx.Square(&r)
+	ok := xx.Equal(x)
+	*z = r
+	return ok
+}
+
 // VarTimeInvertAll replaces each element of x by its inverse, with one
 // inversion and three products an element (Montgomery's trick). When one of
 // them is zero it returns false and leaves x as it was.

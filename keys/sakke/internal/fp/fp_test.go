@@ -245,6 +245,22 @@ func TestInvert(t *testing.T) {
 	}
 }
 
+func TestSqrt(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 8))
+	for _, x := range append(edges(), random(r), random(r), random(r), random(r)) {
+		var z, zz, minus Element
+		ok := z.VarTimeSqrt(elem(x))
+		if want := big.Jacobi(x, modulusBig) >= 0; ok != want {
+			t.Fatalf("VarTimeSqrt(%x) = %v", x, ok)
+		}
+		zz.Square(&z)
+		minus.Neg(elem(x))
+		if ok && !zz.Equal(elem(x)) || !ok && !zz.Equal(&minus) {
+			t.Fatalf("VarTimeSqrt(%x): the square is neither x nor -x", x)
+		}
+	}
+}
+
 func TestInnerProductLengths(t *testing.T) {
 	for _, n := range [][2]int{{1, 2}, {MaxDot + 1, MaxDot + 1}} {
 		func() {
@@ -322,6 +338,17 @@ func BenchmarkField(b *testing.B) {
 	b.Run("sub", func(b *testing.B) {
 		for b.Loop() {
 			ex.Sub(ex, ey)
+		}
+	})
+	b.Run("sqrt", func(b *testing.B) {
+		var z Element
+		for b.Loop() {
+			z.VarTimeSqrt(ey)
+		}
+	})
+	b.Run("jacobi", func(b *testing.B) {
+		for b.Loop() {
+			big.Jacobi(ey.Big(), modulusBig)
 		}
 	})
 	b.Run("invert", func(b *testing.B) {
