@@ -73,7 +73,10 @@ func (m C14N) String() string {
 	return s
 }
 
-// Document returns the canonical form of a whole document.
+// Document returns the canonical form of a whole document. Namespace names are
+// taken as they are: a relative one, which Canonical XML refuses, is no error
+// here. (libxml2 up to at least 2.9.14 leaves an ampersand in a namespace name
+// unescaped, against Canonical XML 1.0 2.3; this package escapes it.)
 func (m C14N) Document(doc *etree.Document) []byte {
 	if doc == nil {
 		return nil

@@ -8,7 +8,9 @@
 // with the place of every element, and then [Verify] or [Decrypt] on an element
 // of it. Content that was decrypted goes through [ParseFragment]; protected
 // identities in URI form go through [ParseProtectedURI]. [Sign], [Encrypt],
-// [WrapKey] and [SealURI] write the same things for tests and for the lab.
+// [Wrap] and [SealURI] write the same things for tests and for the lab; a tree
+// they are part of is best sent in its canonical form, see [C14N.Document], since
+// etree's own writer does not escape white space in attribute values.
 //
 // Promises: no input makes the package panic, and time and memory are bounded
 // by [Limits] and by [DefaultWork]; a tree given to a function is never

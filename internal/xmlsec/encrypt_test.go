@@ -477,3 +477,30 @@ func BenchmarkDecrypt(b *testing.B) {
 		}
 	}
 }
+
+// The check of RFC 5649 3 has three parts; each decides alone.
+func TestPaddedUnwrapChecks(t *testing.T) {
+	kek := make([]byte, 16)
+	for _, c := range []struct {
+		iv, key string
+		ok      bool
+	}{
+		{"a65959a6 00000014", "11111111111111111111111111111111 11111111 00000000", true},
+		{"a65959a6 00000018", "11111111111111111111111111111111 11111111 00000000", true},
+		{"a65959a6 00000011", "11111111111111111111111111111111 11000000 00000000", true},
+		{"a65959a6 00000010", "11111111111111111111111111111111 00000000 00000000", false}, // a whole block of padding
+		{"a65959a6 00000019", "11111111111111111111111111111111 11111111 00000000", false}, // longer than the data
+		{"a65959a6 ffffffff", "11111111111111111111111111111111 11111111 00000000", false},
+		{"a65959a6 00000000", "11111111111111111111111111111111 11111111 00000000", false},
+		{"a65959a6 00000014", "11111111111111111111111111111111 11111111 00000001", false}, // padding not zero
+		{"a65959a7 00000014", "11111111111111111111111111111111 11111111 00000000", false},
+	} {
+		w, err := wrap(kek, [8]byte(unhex(t, c.iv)), unhex(t, c.key))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := UnwrapKeyPadded(kek, w); (err == nil) != c.ok || !c.ok && !errors.Is(err, ErrTag) {
+			t.Errorf("%s %s: %v", c.iv, c.key, err)
+		}
+	}
+}

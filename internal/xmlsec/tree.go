@@ -180,6 +180,8 @@ func (d *Doc) Find(el *etree.Element, namespace, local string, limit int) []*etr
 }
 
 // ContextOf returns the context of an element's content, for [ParseFragment].
+// For decrypted text the element is the parent of the EncryptedData, whether its
+// Type is Content or Element.
 func ContextOf(el *etree.Element) Context {
 	ns := map[string]string{}
 	for e := el; e != nil; e = e.Parent() {
