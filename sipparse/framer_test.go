@@ -112,6 +112,7 @@ var framerRows = []struct {
 	{"header above the limit", "OPTIONS sip:a@b SIP/2.0\r\nX: " + strings.Repeat("x", 100) + "\r\n\r\n" + msg(2, "l:0\r\n", ""), "message 0+64 cut header-too-large; junk 64+68; message 132+49", Limits{Header: 64}},
 	{"start line above the limit", "OPTIONS sip:" + strings.Repeat("x", 100) + " SIP/2.0\r\n\r\n" + msg(2, "l:0\r\n", ""), "junk 0+124 resync; message 124+49", Limits{Header: 64}},
 	{"lone CR", "\r" + msg(1, "l:0\r\n", ""), "junk 0+50 resync", Limits{}},
+	{"no ping", "\r\na\n" + msg(1, "l:0\r\n", ""), "pong 0+2; junk 2+2 resync; message 4+49", Limits{}},
 	{"CR at the end", "\r\n\r", "pong 0+2; junk 2+1 resync", Limits{}},
 	{"long junk", strings.Repeat("j", 10000) + "\r\n" + msg(1, "l:0\r\n", ""), "junk 0+4096 resync; junk 4096+4096 resync; junk 8192+1810 resync; message 10002+49", Limits{}},
 	{"start line in the middle of a junk line", strings.Repeat("j", 4096) + msg(1, "l:0\r\n", "") + msg(2, "l:0\r\n", ""),

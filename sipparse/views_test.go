@@ -153,6 +153,50 @@ func TestDefects(t *testing.T) {
 	}
 }
 
+// TestHeaderShapes has header lines of every shape, with enough octets after them for the fast look and without.
+func TestHeaderShapes(t *testing.T) {
+	for _, pad := range []string{"", "X-Pad: " + strings.Repeat("x", 64) + "\r\n"} {
+		for _, tt := range []struct {
+			line, name, value string
+			id                HeaderID
+			compact, folded   bool
+		}{
+			{"Subject: a", "Subject", "a", HdrSubject, false, false},
+			{"Subject:a", "Subject", "a", HdrSubject, false, false},
+			{"Subject:   a b  ", "Subject", "a b", HdrSubject, false, false},
+			{"SUBJECT :\ta\t", "SUBJECT", "a", HdrSubject, false, false},
+			{"Subject:", "Subject", "", HdrSubject, false, false},
+			{"Subject:    ", "Subject", "", HdrSubject, false, false},
+			{"Subject: a\r\n b", "Subject", "a\r\n b", HdrSubject, false, true},
+			{"Subject:\r\n\ta\r\n ", "Subject", "a", HdrSubject, false, true},
+			{"s: a", "s", "a", HdrSubject, true, false},
+			{"S  : a", "S", "a", HdrSubject, true, false},
+			{"Subjects: a", "Subjects", "a", HdrOther, false, false},
+			{"Subjec: a", "Subjec", "a", HdrOther, false, false},
+			{"To: sip:a", "To", "sip:a", HdrTo, false, false},
+			{"Content-Transfer-Encoding: binary ", "Content-Transfer-Encoding", "binary", HdrContentTransferEncoding, false, false},
+			{"P-Charging-Function-Addresses: a=b", "P-Charging-Function-Addresses", "a=b", HdrPChargingFunctionAddresses, false, false},
+			{"P-Charging-Function-Addressez: a=b", "P-Charging-Function-Addressez", "a=b", HdrOther, false, false},
+			{"A-Name-That-Is-Longer-Than-Any-Known-One: a", "A-Name-That-Is-Longer-Than-Any-Known-One", "a", HdrOther, false, false},
+			{"Subject: a\tb", "Subject", "a\tb", HdrSubject, false, false},
+			{"Subject: \xc3\xa4", "Subject", "ä", HdrSubject, false, false},
+		} {
+			// The second time there is a table to put the header field into.
+			m := Message{Headers: make([]Header, 0, 16)}
+			for range 2 {
+				if err := m.Parse([]byte("OPTIONS sip:a SIP/2.0\r\n"+tt.line+"\r\n"+pad+"\r\n"), Options{}); err != nil {
+					t.Fatal(err)
+				}
+				h := m.Headers[0]
+				if m.Text(h.Name) != tt.name || m.Text(h.Value) != tt.value || h.ID != tt.id || h.Compact != tt.compact || h.Folded != tt.folded {
+					t.Errorf("%q: %q %q %v compact %v folded %v", tt.line, m.Text(h.Name), m.Text(h.Value), h.ID, h.Compact, h.Folded)
+				}
+				m.Headers = nil
+			}
+		}
+	}
+}
+
 // TestNoAllocation: a message that is used again costs nothing.
 func TestNoAllocation(t *testing.T) {
 	raw := mcpttInvite()
