@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/mcxdump/mcxdump/decode/record"
+	"github.com/mcxdump/mcxdump/keys"
 	"github.com/mcxdump/mcxdump/sipparse"
 )
 
@@ -74,6 +75,8 @@ type Context struct {
 	msg   *message // the SIP message being decoded; nil for a lone body
 	words []string
 	mcx   bool // a body of a mission critical service was seen
+	ring  *keys.Ring
+	q     keys.Query
 }
 
 // siblings are the leaf bodies of the message at hand, for references by Content-ID. A lone body has none.
@@ -90,7 +93,7 @@ func (c *Context) mediaParam(p *Part, name string) string {
 		return ""
 	}
 	v, _ := p.mime.Type.Param(name)
-	return sipparse.Unquote(v)
+	return v
 }
 
 // ShowSecrets reports whether the user asked for secrets.

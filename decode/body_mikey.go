@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/mcxdump/mcxdump/decode/record"
+	"github.com/mcxdump/mcxdump/keys"
 	"github.com/mcxdump/mcxdump/mikeyparse"
 )
 
@@ -24,7 +25,9 @@ type mikeyFields struct {
 	sigType, sig                                                                     *record.Field
 	fields, fieldName, fieldOctets                                                   *record.Field
 	rest                                                                             *record.Field
-	signature, sigState, sigReason, key, keyState, keyReason                         *record.Field
+	signature, sigState, sigReason, sigWords, key, keyState, keyReason, keyWords     *record.Field
+	keyVariants, keyUser, keyServer, keyGMK, keyValue, keySelf                       *record.Field
+	keyParams, srtp, srtpCS, srtpKey, srtpSalt, srtpMKI                              *record.Field
 }
 
 func registerMikey(base string) *mikeyFields {
@@ -124,6 +127,21 @@ func registerMikey(base string) *mikeyFields {
 		key:       f(".key", "Encapsulated key", "TS 33.180 5.2.2", record.Object),
 		keyState:  f(".key.state", "recovered, no_key or failed", "TS 33.180 5.2.2", record.String),
 		keyReason: f(".key.reason", "Why it could not be recovered", "TS 33.180 5.2.2", record.String),
+
+		sigWords:    f(".signature.hint", "The same in words", "TS 33.180 5.2.2", record.String),
+		keyWords:    f(".key.hint", "The same in words", "TS 33.180 5.2.2", record.String),
+		keyVariants: list(".key.variants", "What had to be read otherwise than specified", "mcxdump", record.String),
+		keySelf:     f(".key.from_sakke_to_self", "Recovered from the SAKKE-to-self payload", "TS 33.180 E.5", record.Bool),
+		keyUser:     id(".key.initiator", "Initiator, found behind its hashed UID", "TS 33.180 E.7"),
+		keyServer:   id(".key.responder", "Responder, found behind its hashed UID", "TS 33.180 E.7"),
+		keyGMK:      f(".key.gmk_id", "GMK-ID", "TS 33.180 5.2.3", record.String),
+		keyValue:    f(".key.value", "The key itself (only with --show-secrets)", "TS 33.180 E.1.1", record.Octets),
+		keyParams:   f(".key.parameters", "decrypted, no_key or failed: the key parameters, whose tag confirms the key", "TS 33.180 E.6", record.String),
+		srtp:        list(".key.srtp", "SRTP and SRTCP keys of the crypto sessions (only with --show-secrets)", "TS 33.180 7.4", record.Object),
+		srtpCS:      f(".key.srtp.cs_id", "CS ID", "TS 33.180 E.1.3", record.Uint),
+		srtpKey:     f(".key.srtp.master_key", "Master key", "RFC 3830 4.1.3", record.Octets),
+		srtpSalt:    f(".key.srtp.master_salt", "Master salt", "RFC 3830 4.1.3", record.Octets),
+		srtpMKI:     f(".key.srtp.mki", "MKI", "TS 33.180 7.4.1", record.Octets),
 	}
 }
 
@@ -155,6 +173,9 @@ type mikeyRun struct {
 	p     *Part // its Data are the octets of the message
 	trace []tracedField
 	next  int
+
+	un      *keys.Unwrapped // what the ring made of it; nil without keys
+	verdict string          // the same for the one-line view
 }
 
 type tracedField struct {
@@ -197,9 +218,11 @@ func (c *Context) mikey(p *Part, f *mikeyFields, own bool) {
 	if m == nil {
 		m = &mikeyparse.Message{}
 	}
+	r.unwrap(raw)
 	r.show(m, form)
 	r.check(m, err, own)
-	c.Say(mikeyWords(m))
+	r.keyFindings(m)
+	c.Say(mikeyWords(m) + r.verdict)
 }
 
 // at finds where a field of the message lies: the first of that name from off on.
@@ -270,24 +293,7 @@ func (r *mikeyRun) show(m *mikeyparse.Message, form mikeyparse.Form) {
 	if len(m.Rest) > 0 {
 		b.Octets(f.rest, m.Rest, r.p.Place(m.RestOff, len(m.Rest)))
 	}
-	b.Open(f.signature, record.Place{})
-	if m.Sign() == nil {
-		b.Str(f.sigState, "absent", record.Place{})
-	} else {
-		b.Str(f.sigState, "no_key", record.Place{})
-		b.Str(f.sigReason, record.ReasonNoKPAK.String(), record.Place{})
-	}
-	b.Close()
-	if m.SAKKE() != nil || m.KEMAC() != nil {
-		b.Open(f.key, record.Place{})
-		b.Str(f.keyState, "no_key", record.Place{})
-		why := record.ReasonNoKey
-		if m.SAKKE() != nil {
-			why = record.ReasonNoRSK
-		}
-		b.Str(f.keyReason, why.String(), record.Place{})
-		b.Close()
-	}
+	r.outcome(m)
 	b.Close()
 }
 
@@ -389,6 +395,9 @@ func (r *mikeyRun) payload(pl mikeyparse.Payload, partial bool) {
 			r.sakke(v.Self, whole, whole, whole)
 		case v.Protected != nil:
 			r.protected(v.Protected, off, end)
+			if r.un != nil && r.un.Params != nil {
+				r.keyParameters(r.un.Params, r.p.Place(off, end-off))
+			}
 		case v.Plain != nil:
 			r.keyParameters(v.Plain, r.p.Place(off, end-off))
 		default:

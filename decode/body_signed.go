@@ -127,7 +127,12 @@ func (c *Context) signature(d *xmlDoc, n int32, what []string) []string {
 		}
 	}
 	state, reason := "no_key", record.ReasonNoKey
+	if v := c.verifySignature(d, n, keyID); v != nil {
+		state, reason = v.state, v.reason
+		c.showVerdict(v)
+	}
 	switch {
+	case state == "valid":
 	case info == 0:
 		state, reason = "invalid", record.ReasonMalformed
 	case mismatch:

@@ -1,6 +1,7 @@
 package decode
 
 import (
+	"context"
 	"strings"
 	"unsafe"
 
@@ -40,6 +41,8 @@ type worker struct {
 	msgs []*message
 	info []byte
 
+	steps []string // of --explain
+
 	response, mcx bool
 }
 
@@ -47,6 +50,9 @@ func newWorker(opt *Options) *worker {
 	w := &worker{opt: opt}
 	w.b.Want = opt.Want
 	w.b.MaxNodes = opt.Limits.Nodes
+	if opt.Ring != nil {
+		w.b.Want = record.All() // the ring learns from what the bodies say, whatever is printed
+	}
 	return w
 }
 
@@ -61,8 +67,9 @@ func (w *worker) reset() *record.Record {
 }
 
 // message decodes one unit. The record is valid until the next call.
-func (w *worker) message(u *flow.Unit, number uint64) *record.Record {
+func (w *worker) message(ctx context.Context, u *flow.Unit, number uint64) *record.Record {
 	r := w.reset()
+	w.begin(number, u.Time, ctx)
 	r.Type, r.Number, r.Time, r.Frames, r.File, r.Interface = record.Message, number, u.Time, u.Frames, u.File, u.Interface
 	r.Transport, r.Encap, r.Quoted, r.Src, r.Dst = u.Transport, u.Encap, u.Quoted, u.Src, u.Dst
 	w.c.Time = u.Time
@@ -79,6 +86,7 @@ func (w *worker) message(u *flow.Unit, number uint64) *record.Record {
 			Message: "the end of the message is not in the capture", Len: uint32(len(u.Data)), HasRange: true})
 	}
 	w.sip(0, 0, 0, u.Data, !u.Stream)
+	w.explained()
 	w.finish()
 	return r
 }
@@ -90,9 +98,6 @@ func (w *worker) finish() {
 	if w.b.Dropped > 0 {
 		w.b.Finding(record.Finding{ID: "limit-nodes", Severity: record.Warning, Clause: "mcxdump",
 			Message: "the message is larger than the limits of one record; " + itoa(w.b.Dropped) + " items were left out"})
-	}
-	if !w.b.Want.Has(record.FieldInfo) {
-		return
 	}
 	w.info = w.info[:0]
 	for i, s := range w.c.words {
@@ -143,6 +148,7 @@ func (w *worker) sip(depth, src, base int, data []byte, datagram bool) bool {
 		w.diag(m, &m.sip.Diags[i], "", 0)
 	}
 	w.secrets(m)
+	w.learnHeaders(m)
 	w.header(m)
 	if depth > 0 {
 		// The bodies of an embedded message nest inside its sip object; those of the captured one stand beside it.
@@ -156,7 +162,7 @@ func (w *worker) sip(depth, src, base int, data []byte, datagram bool) bool {
 		if m.sip.Request {
 			w.c.Say(text(m.sip.Bytes(m.sip.RequestURI)))
 		} else if cseq, err := sipparse.ParseCSeq(m.sip.Value(sipparse.HdrCSeq)); err == nil {
-			w.c.Say("answer to " + text(cseq.Method.In(cseq.Raw)))
+			w.c.Say("answer to " + text(cseq.Method.In(m.sip.Value(sipparse.HdrCSeq))))
 		}
 	}
 	return true
@@ -228,7 +234,9 @@ func (w *worker) bodies(m *message) {
 		m.parts = append(m.parts, Part{Path: p.Path, Type: p.Type.Full, ContentID: p.ContentID, Data: p.Data, Src: h.src, Off: h.off, Depth: m.depth, mime: p})
 	}
 	for i := range m.parts {
+		from := len(w.rec.Nodes)
 		w.body(&m.parts[i])
+		w.learnBody(from)
 	}
 }
 

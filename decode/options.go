@@ -3,6 +3,7 @@ package decode
 import (
 	"github.com/mcxdump/mcxdump/decode/flow"
 	"github.com/mcxdump/mcxdump/decode/record"
+	"github.com/mcxdump/mcxdump/keys"
 )
 
 // Options of a run. The zero value decodes everything without keys and withholds secrets.
@@ -13,6 +14,12 @@ type Options struct {
 	MaxFrames   uint64
 	Limits      Limits
 	Flow        flow.Config
+	// Ring opens what is protected; nil without keys.
+	Ring *keys.Ring
+	// TwoPasses reads a source that can be rewound once for its keys before it is decoded.
+	TwoPasses bool
+	// Explain is the number of the message whose search for keys is recorded step by step; 0 for none.
+	Explain uint64
 }
 
 // Limits of one message; zero means the documented default (docs/limits.md).

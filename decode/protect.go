@@ -51,18 +51,15 @@ func (o *opened) part(outer *Part) *Part {
 	return &p
 }
 
-// unsealer opens what a key fits: it returns the plain text, or nil, and the protection to show. It is nil without
-// keys. Whoever sets it (the ring; a test) does so before a run begins.
-var unsealer func(c *Context, s *sealedData) ([]byte, record.Protection)
+// unsealer opens what a key fits: it returns the plain text, or nil, and the protection to show. Tests put their own in
+// its place.
+var unsealer = unsealWithRing
 
 // sealed is the seam between a protected value and the keys.
 func (c *Context) sealed(s *sealedData) opened {
 	o := opened{prot: record.Protection{Encrypted: true, State: record.NoKey, Reason: record.ReasonNoKey, KeyID: s.keyID, Algorithm: s.algorithm}, src: -1}
 	if s.bad != record.NoReason {
 		o.prot.State, o.prot.Reason = record.Failed, s.bad
-		return o
-	}
-	if unsealer == nil {
 		return o
 	}
 	plain, prot := unsealer(c, s)
@@ -136,9 +133,7 @@ func (c *Context) sealedText(p *Part, f *protField, txt []byte, at record.Place)
 // encryptedData takes an EncryptedData element apart (XML Encryption 1.1; TS 33.180 9.3.4.2).
 func (c *Context) encryptedData(d *xmlDoc, n int32) *sealedData {
 	s := &sealedData{src: d.p.Src, element: true, at: d.place(n)}
-	if unsealer != nil {
-		s.scope = d.bindings(d.nodes[n].parent)
-	}
+	s.scope = d.bindings(d.nodes[n].parent)
 	if a := d.attrOf(n, "Type"); a != nil && string(a.Value) != nsXMLEnc+"Content" {
 		c.Find("SEC-08", record.Warning, "TS 24.379 6.6.2.3.3", fmt.Sprintf("unexpected type: EncryptedData has the Type %q instead of #Content", clip(a.Value, 80)), d.p, nil, d.attrPlace(a))
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/mcxdump/mcxdump/decode/capture"
 	"github.com/mcxdump/mcxdump/decode/flow"
 	"github.com/mcxdump/mcxdump/decode/record"
+	"github.com/mcxdump/mcxdump/keys"
 )
 
 // A Sink takes what a run produces. Encode is pure and is called by several workers at once; Write is called in input
@@ -38,6 +39,8 @@ type item struct {
 	finding record.Finding
 	ctx     flow.Context
 	number  uint64 // 0 for a finding
+	promise *keys.Promise
+	mikey   [][]byte // I_MESSAGEs inside, when there is a ring
 }
 
 const (
@@ -49,16 +52,28 @@ const (
 
 // Run decodes everything a source yields. It returns the summary together with the first error that cost output or
 // input: a failing sink, a cancelled context, or a capture that could not be read to its end (everything before that
-// point has then been decoded and written).
+// point has then been decoded and written). With a ring and a source that can be read again, a first pass collects keys
+// and identities, so that late ones open earlier messages.
 func Run(ctx context.Context, src capture.Source, opt Options, sink Sink) (*Summary, error) {
 	opt.Limits = opt.Limits.withDefaults()
 	if opt.Workers <= 0 {
 		opt.Workers = runtime.GOMAXPROCS(0)
 	}
+	if again, ok := src.(capture.Rewinder); ok && opt.Ring != nil && opt.TwoPasses && again.Seekable() {
+		first := opt
+		first.TwoPasses, first.Explain = false, 0
+		if _, err := Run(ctx, src, first, discard{}); err != nil && ctx.Err() != nil {
+			return &Summary{}, err
+		}
+		if err := again.Rewind(); err != nil {
+			return &Summary{}, err
+		}
+		opt.Ring.Freeze()
+	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 
-	p := &pipeline{opt: &opt, sink: sink, ctx: ctx, cancel: cancel}
+	p := &pipeline{opt: &opt, sink: sink, ctx: ctx, cancel: cancel, plan: planner{ring: opt.Ring}}
 	p.work = make(chan *batch, opt.Workers)
 	p.order = make(chan *batch, 2*opt.Workers+2)
 
@@ -85,6 +100,12 @@ func Run(ctx context.Context, src capture.Source, opt Options, sink Sink) (*Summ
 	return &p.sum, readErr
 }
 
+// discard is the sink of the collecting pass.
+type discard struct{}
+
+func (discard) Encode(dst []byte, _ *record.Record) []byte { return dst }
+func (discard) Write([]byte) error                         { return nil }
+
 type pipeline struct {
 	opt    *Options
 	sink   Sink
@@ -98,6 +119,7 @@ type pipeline struct {
 	cur    *batch
 	pool   sync.Pool
 	number uint64
+	plan   planner
 
 	flow     flow.Stats
 	sum      Summary // the writer's until it has ended
@@ -167,9 +189,13 @@ func (p *pipeline) tick(stop chan struct{}) {
 
 // Unit takes one framed message from the flow decoder.
 func (p *pipeline) Unit(u *flow.Unit) {
-	p.mu.Lock()
 	p.number++
-	p.append(item{unit: *u, number: p.number}, len(u.Data))
+	it := item{unit: *u, number: p.number}
+	if p.plan.ring != nil {
+		it.promise, it.mikey = p.plan.plan(u, p.number)
+	}
+	p.mu.Lock()
+	p.append(it, len(u.Data))
 	p.mu.Unlock()
 }
 
@@ -214,14 +240,28 @@ func (p *pipeline) worker() {
 		if p.ctx.Err() == nil {
 			for i := range b.items {
 				it := &b.items[i]
+				for _, raw := range it.mikey {
+					p.opt.Ring.Unwrap(&keys.Query{Seq: it.number, Ctx: p.ctx, Time: time.Unix(0, it.unit.Time)}, raw)
+				}
+			}
+			for i := range b.items {
+				it := &b.items[i]
 				var r *record.Record
 				if it.number != 0 {
-					r = w.message(&it.unit, it.number)
+					r = w.message(p.ctx, &it.unit, it.number)
 				} else {
 					r = w.finding(&it.finding, &it.ctx)
 				}
+				if it.promise != nil {
+					it.promise.Keep()
+				}
 				b.stats.count(r, w)
 				b.out = p.sink.Encode(b.out, r)
+			}
+		}
+		for i := range b.items {
+			if it := &b.items[i]; it.promise != nil {
+				it.promise.Keep()
 			}
 		}
 		close(b.done)

@@ -446,28 +446,16 @@ func (r *Ring) Find(q *Query, id uint32, named bool, p Purpose, try func(key []b
 	}
 	sure := false
 	for _, h := range hs {
-		users, certain := r.users(q, h)
-		sure = sure || certain
-		q.explain("key ", FormatID(h.ID), " from ", h.Origin.String(), ": ", itoa(len(users)), " users to try as P0")
-		if b := h.known.Load(); b != nil {
+		for c, certain := range r.bindings(q, h) {
+			sure = sure || certain
 			out.Tried++
-			if try(DeriveXPK(h.Key.Key.Reveal(), p, b.user, h.ID, b.v)) {
-				return Outcome{OK: true, KeyID: h.ID, User: b.user, Variant: b.v.String(), Origin: h.Origin, Tried: out.Tried}
+			if try(DeriveXPK(h.Key.Key.Reveal(), p, c.user, h.ID, c.v)) {
+				h.known.Store(&c)
+				q.explain("opened with P0 ", c.user, variantWords(c.v), ", key from ", h.Origin.String())
+				return Outcome{OK: true, KeyID: h.ID, User: c.user, Variant: c.v.String(), Origin: h.Origin, Tried: out.Tried}
 			}
 		}
-		for vi, v := range Variants() {
-			for ui, u := range users {
-				if vi > 0 && ui >= 16 || v.Raw && ui > 0 {
-					break // other readings are tried with the likely users only
-				}
-				out.Tried++
-				if try(DeriveXPK(h.Key.Key.Reveal(), p, u, h.ID, v)) {
-					h.known.Store(&binding{u, v})
-					q.explain("opened with P0 ", u, variantWords(v))
-					return Outcome{OK: true, KeyID: h.ID, User: u, Variant: v.String(), Origin: h.Origin, Tried: out.Tried}
-				}
-			}
-		}
+		q.explain("key ", FormatID(h.ID), " from ", h.Origin.String(), ": nothing fitted after ", itoa(out.Tried), " tries")
 	}
 	out.KeyID = hs[0].ID
 	out.Origin = hs[0].Origin
@@ -484,6 +472,28 @@ func (r *Ring) Find(q *Query, id uint32, named bool, p Purpose, try func(key []b
 	}
 	q.explain(out.Hint)
 	return out
+}
+
+// bindings enumerates user and variant for one key in the order in which they are tried: what fitted last, every user
+// with the expected reading, then the other readings with the likely users. certain says that the right user is among
+// them.
+func (r *Ring) bindings(q *Query, h *heldKey) func(yield func(binding, bool) bool) {
+	return func(yield func(binding, bool) bool) {
+		users, certain := r.users(q, h)
+		if b := h.known.Load(); b != nil && !yield(*b, certain) {
+			return
+		}
+		for vi, v := range Variants() {
+			for ui, u := range users {
+				if vi > 0 && ui >= 16 || v.Raw && ui > 0 {
+					break
+				}
+				if !yield(binding{u, v}, certain) {
+					return
+				}
+			}
+		}
+	}
 }
 
 func variantWords(v Variant) string {

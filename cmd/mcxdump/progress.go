@@ -23,8 +23,8 @@ func newProgress(s *streams, src capture.Source, outputOnTerminal bool) *progres
 	p.done, p.end = make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(p.end)
-		bar := output.NewProgress(s.err, terminal(s.err))
-		defer bar.Done()
+		bar := output.NewProgress(s.err, true, terminal(s.err))
+		defer bar.Clear()
 		t := time.NewTicker(200 * time.Millisecond)
 		defer t.Stop()
 		for {
@@ -32,7 +32,8 @@ func newProgress(s *streams, src capture.Source, outputOnTerminal bool) *progres
 			case <-p.done:
 				return
 			case <-t.C:
-				bar.Show(pr.Progress())
+				read, total := pr.Progress()
+				bar.Update(read, total, 0)
 			}
 		}
 	}()

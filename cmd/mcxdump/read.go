@@ -15,6 +15,7 @@ import (
 	"github.com/mcxdump/mcxdump/decode/capture"
 	"github.com/mcxdump/mcxdump/decode/record"
 	"github.com/mcxdump/mcxdump/internal/filter"
+	"github.com/mcxdump/mcxdump/keys"
 	"github.com/mcxdump/mcxdump/output"
 )
 
@@ -36,6 +37,9 @@ type readOptions struct {
 	showSecrets bool
 	redact      bool
 	workers     int
+	explain     uint64
+	onePass     bool
+	keyFlags
 }
 
 func newRead(s *streams) *cobra.Command {
@@ -77,6 +81,9 @@ Exit codes: 0 fine (malformed traffic included), 1 unreadable or cut-off input o
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "only the summary")
 	f.StringVarP(&o.timeStyle, "time", "t", "auto", "times: auto, relative (r), utc or epoch (e)")
 	f.StringVar(&o.color, "color", "auto", "colour: auto, always or never (NO_COLOR holds)")
+	o.keyFlags.register(f)
+	f.Uint64Var(&o.explain, "explain", 0, "for message `N`: every key, identity and variant tried, in order")
+	f.BoolVar(&o.onePass, "one-pass", false, "do not read a file twice to let late keys open earlier messages")
 	f.BoolVar(&o.showSecrets, "show-secrets", false, "print keys and whole tokens")
 	f.BoolVar(&o.redact, "redact", false, "replace identities and tokens by pseudonyms, for sharing")
 	f.IntVar(&o.workers, "workers", 0, "parallel decoders (default: one per processor)")
@@ -98,6 +105,9 @@ func (o *readOptions) run(ctx context.Context, s *streams) error {
 	form, err := output.New(format, ro)
 	if err != nil {
 		return &usageError{err}
+	}
+	if o.explain != 0 && o.filter == "" {
+		o.filter = fmt.Sprintf("number == %d", o.explain)
 	}
 	want := form.Needs()
 	var filt *filter.Filter
@@ -124,13 +134,22 @@ func (o *readOptions) run(ctx context.Context, s *streams) error {
 	if ndjson {
 		return o.readBack(s, files, sink)
 	}
+	material, err := o.keyFlags.load(s)
+	if err != nil {
+		return err
+	}
+	opt := decode.Options{Want: want, ShowSecrets: o.showSecrets, Workers: o.workers, MaxFrames: o.frames, TwoPasses: !o.onePass, Explain: o.explain}
+	if material != nil {
+		opt.Ring = keys.NewRing(material, keys.RingLimits{})
+		defer opt.Ring.Close()
+	}
 	src, err := capture.Open(files, capture.Options{Stdin: s.in})
 	if err != nil {
 		return err
 	}
 	defer src.Close()
 	bar := newProgress(s, src, terminal(s.out) > 0 && !o.quiet)
-	sum, err := decode.Run(ctx, src, decode.Options{Want: want, ShowSecrets: o.showSecrets, Workers: o.workers, MaxFrames: o.frames}, sink)
+	sum, err := decode.Run(ctx, src, opt, sink)
 	bar.stop()
 	if serr := o.summary(s, sum, format, ro, sink); err == nil {
 		err = serr
@@ -161,7 +180,7 @@ func (o *readOptions) formatName() (string, error) {
 		if len(o.fields) > 0 {
 			format = "fields"
 		}
-		if o.hex {
+		if o.hex || o.explain != 0 {
 			format = "tree"
 		}
 	}

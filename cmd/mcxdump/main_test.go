@@ -1,0 +1,185 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/mcxdump/mcxdump/internal/lab"
+)
+
+var update = flag.Bool("update", false, "write the goldens")
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"mcxdump": main})
+}
+
+func TestScripts(t *testing.T) {
+	pcaps, err := filepath.Abs("../../testdata/pcaps")
+	if err != nil {
+		t.Fatal(err)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		UpdateScripts:       *update,
+		RequireExplicitExec: true,
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("PCAPS", pcaps)
+			e.Setenv("NO_COLOR", "")
+			return nil
+		},
+	})
+}
+
+// call runs the program in process.
+func call(t *testing.T, stdin []byte, args ...string) (stdout, stderr string, code int) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	code = run(context.Background(), args, bytes.NewReader(stdin), &out, &errs)
+	return out.String(), errs.String(), code
+}
+
+// TestGoldens holds every capture of the repository in every format to what it printed last, and the count of messages
+// to what the lab says it wrote.
+func TestGoldens(t *testing.T) {
+	for _, c := range lab.Captures() {
+		t.Run(c.Name, func(t *testing.T) {
+			t.Chdir("../..")
+			path := "testdata/pcaps/" + c.Name
+			formats := []string{"table", "json", "tree"}
+			if strings.HasPrefix(c.Name, "shape-") {
+				formats = formats[:1] // the message is the same in all of them
+			}
+			wantCode := exitOK
+			if c.Name == "truncated.pcap" {
+				wantCode = exitFailed
+			}
+			for _, format := range formats {
+				args := []string{"read", "-T", format, path}
+				if format == "tree" {
+					args = append(args, "--hex")
+				}
+				got, errs, code := call(t, nil, args...)
+				if code != wantCode {
+					t.Errorf("-T %s ends with code %d, want %d: %s", format, code, wantCode, errs)
+				}
+				golden := filepath.Join("cmd/mcxdump/testdata/golden", c.Name+"."+format)
+				if *update {
+					if err := os.MkdirAll(filepath.Dir(golden), 0o755); err != nil {
+						t.Fatal(err)
+					}
+					if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
+						t.Fatal(err)
+					}
+				}
+				want, err := os.ReadFile(golden)
+				if err != nil {
+					t.Fatalf("%v (run with -update)", err)
+				}
+				if got != string(want) {
+					t.Errorf("-T %s differs from %s:\n%s", format, golden, firstDifference(got, string(want)))
+				}
+				if format == "json" {
+					if n := strings.Count(got, `"record":"message"`); n != c.Messages {
+						t.Errorf("%d messages, the lab wrote %d", n, c.Messages)
+					}
+				}
+			}
+			one, _, _ := call(t, nil, "read", "--json", "--workers", "1", path)
+			many, _, _ := call(t, nil, "read", "--json", "--workers", "7", path)
+			if one != many {
+				t.Errorf("one worker and seven differ:\n%s", firstDifference(one, many))
+			}
+		})
+	}
+}
+
+func firstDifference(a, b string) string {
+	as, bs := strings.Split(a, "\n"), strings.Split(b, "\n")
+	for i := range min(len(as), len(bs)) {
+		if as[i] != bs[i] {
+			return "line " + strconv.Itoa(i+1) + "\n got " + as[i] + "\nwant " + bs[i]
+		}
+	}
+	return "lengths " + strconv.Itoa(len(as)) + " and " + strconv.Itoa(len(bs)) + " lines"
+}
+
+// TestReadBack reads our own JSON and prints it again: the same octets.
+func TestReadBack(t *testing.T) {
+	for _, c := range lab.Captures() {
+		first, _, _ := call(t, nil, "read", "--json", "../../testdata/pcaps/"+c.Name)
+		again, errs, code := call(t, []byte(first), "read", "--json", "-")
+		if code != exitOK || again != first {
+			t.Errorf("%s: code %d, %s\n%s", c.Name, code, errs, firstDifference(again, first))
+		}
+	}
+}
+
+// TestNoSecrets looks for the signature part of every token and for key octets in every output.
+func TestNoSecrets(t *testing.T) {
+	for _, c := range lab.Captures() {
+		raw, err := os.ReadFile("../../testdata/pcaps/" + c.Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		secrets := tokenSignatures(raw)
+		if c.Name == "register-clear.pcap" && len(secrets) == 0 {
+			t.Fatal("the test finds no token in a capture that has one")
+		}
+		for _, args := range [][]string{{"-T", "table"}, {"--tree", "--hex"}, {"--json"}, {"-T", "fields", "-e", "mcptt_info.access_token", "-e", "sip.headers.value"}, {"--json", "--redact"}} {
+			out, errs, _ := call(t, nil, append([]string{"read", "../../testdata/pcaps/" + c.Name}, args...)...)
+			for _, s := range secrets {
+				if strings.Contains(out+errs, s) {
+					t.Errorf("%s %v prints the signature of a token", c.Name, args)
+				}
+				if hexed := hexOf(s); strings.Contains(strings.ReplaceAll(out, " ", ""), hexed) {
+					t.Errorf("%s %v prints the signature of a token in hex", c.Name, args)
+				}
+			}
+		}
+		if len(secrets) > 0 {
+			out, _, _ := call(t, nil, "read", "../../testdata/pcaps/"+c.Name, "--json", "--show-secrets")
+			if !strings.Contains(out, secrets[0]) && !strings.Contains(c.Name, "malformed") {
+				t.Errorf("%s: --show-secrets shows no token", c.Name)
+			}
+		}
+	}
+}
+
+func tokenSignatures(b []byte) []string {
+	var out []string
+	for s := string(b); ; {
+		i := strings.Index(s, "eyJ")
+		if i < 0 {
+			return out
+		}
+		s = s[i:]
+		end := strings.IndexFunc(s, func(r rune) bool {
+			return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_' || r == '.')
+		})
+		if end < 0 {
+			end = len(s)
+		}
+		if parts := strings.Split(s[:end], "."); len(parts) == 3 && len(parts[2]) > 40 {
+			out = append(out, parts[2])
+		}
+		s = s[min(end+1, len(s)):]
+	}
+}
+
+func hexOf(s string) string {
+	const digits = "0123456789abcdef"
+	var b strings.Builder
+	for i := range min(len(s), 16) {
+		b.WriteByte(digits[s[i]>>4])
+		b.WriteByte(digits[s[i]&15])
+	}
+	return b.String()
+}
