@@ -97,13 +97,14 @@ func (p *parser) checkArith(o *operand, op token) *Error {
 	fail := func(x *operand, msg string) *Error {
 		return &Error{Off: x.off, Len: x.end - x.off, Msg: msg}
 	}
+	if a.op == isLiteral && b.op == isLiteral {
+		return p.fold(o, op)
+	}
 	field, lit := a, b
 	if a.op == isLiteral {
 		field, lit = b, a
 	}
 	switch {
-	case field.op == isLiteral:
-		return p.notField(a)
 	case classOf(field.kind) != numberClass:
 		return fail(field, fmt.Sprintf("%s of a value of kind %s", op.text, field.kind))
 	case lit.op != isLiteral:
@@ -121,6 +122,24 @@ func (p *parser) checkArith(o *operand, op token) *Error {
 	if op.text == "&" {
 		o.kind = record.Uint
 	}
+	return nil
+}
+
+// fold turns an operation on two numbers into a number.
+func (p *parser) fold(o *operand, op token) *Error {
+	x, err := p.literalFor(o.arg, record.Int, false)
+	if err != nil {
+		return p.notField(o.arg)
+	}
+	y, err := p.literalFor(o.arg2, record.Int, false)
+	if err != nil {
+		return err
+	}
+	v, ok := calculate(op.text, &x, &y)
+	if !ok {
+		return &Error{Off: o.off, Len: o.end - o.off, Msg: "division by zero or a result out of range"}
+	}
+	*o = operand{op: isLiteral, off: o.off, end: o.end, text: string(record.Value{Kind: v.k, Num: v.n, Valid: true}.AppendText(nil)), form: tokWord}
 	return nil
 }
 

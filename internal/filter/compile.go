@@ -129,14 +129,14 @@ func compileExists(o *operand) pred {
 func comparable(a, b *val) bool { return a.k != record.Addr || a.a.BitLen() == b.a.BitLen() }
 
 // relations over single values.
-var relations = map[string]func(a, b *val) bool{
-	"==": equal,
-	"!=": func(a, b *val) bool { return !equal(a, b) },
-	"<":  func(a, b *val) bool { return comparable(a, b) && orderMasked(a, b) < 0 },
-	"<=": func(a, b *val) bool { return comparable(a, b) && orderMasked(a, b) <= 0 },
-	">":  func(a, b *val) bool { return comparable(a, b) && orderMasked(a, b) > 0 },
-	">=": func(a, b *val) bool { return comparable(a, b) && orderMasked(a, b) >= 0 },
-	"contains": func(a, b *val) bool {
+var relations = map[string]func(a, b val) bool{
+	"==": func(a, b val) bool { return equal(&a, &b) },
+	"!=": func(a, b val) bool { return !equal(&a, &b) },
+	"<":  func(a, b val) bool { return comparable(&a, &b) && orderMasked(&a, &b) < 0 },
+	"<=": func(a, b val) bool { return comparable(&a, &b) && orderMasked(&a, &b) <= 0 },
+	">":  func(a, b val) bool { return comparable(&a, &b) && orderMasked(&a, &b) > 0 },
+	">=": func(a, b val) bool { return comparable(&a, &b) && orderMasked(&a, &b) >= 0 },
+	"contains": func(a, b val) bool {
 		return strings.Contains(a.s, b.s)
 	},
 }
@@ -176,7 +176,7 @@ func compileTest(e *expr) pred {
 	l, r := e.l, e.r
 	if e.re != nil {
 		re := e.re
-		return each(compileOperand(l), all, func(v *val) bool { return re.MatchString(v.s) })
+		return each(compileOperand(l), all, func(v val) bool { return re.MatchString(v.s) })
 	}
 	if e.lit == nil {
 		return eachPair(compileOperand(l), compileOperand(r), all, relations[rel])
@@ -188,7 +188,7 @@ func compileTest(e *expr) pred {
 		return p
 	}
 	lit, cmp := *e.lit, relations[rel]
-	return each(compileOperand(l), all, func(v *val) bool { return cmp(v, &lit) })
+	return each(compileOperand(l), all, func(v val) bool { return cmp(v, lit) })
 }
 
 // quickTest is the common case, a leaf of the tree against a literal, without a call for each value. It returns nil
@@ -234,13 +234,13 @@ func quickTest(o *operand, rel string, all bool, lit *val) pred {
 	return nil
 }
 
-// each asks every value, or any.
-func each(q seq, all bool, ok func(v *val) bool) pred {
+// each asks every value, or any. Values are handed over by value: a pointer would send them to the heap.
+func each(q seq, all bool, ok func(v val) bool) pred {
 	return func(r *record.Record) bool {
 		some := false
 		for v, at := q(r, 0); at >= 0; v, at = q(r, at) {
 			some = true
-			if ok(&v) != all {
+			if ok(v) != all {
 				return !all
 			}
 		}
@@ -248,13 +248,13 @@ func each(q seq, all bool, ok func(v *val) bool) pred {
 	}
 }
 
-func eachPair(l, r seq, all bool, ok func(a, b *val) bool) pred {
+func eachPair(l, r seq, all bool, ok func(a, b val) bool) pred {
 	return func(rec *record.Record) bool {
 		some := false
 		for a, i := l(rec, 0); i >= 0; a, i = l(rec, i) {
 			for b, j := r(rec, 0); j >= 0; b, j = r(rec, j) {
 				some = true
-				if ok(&a, &b) != all {
+				if ok(a, b) != all {
 					return !all
 				}
 			}
@@ -279,9 +279,9 @@ func (m *member) has(v *val) bool {
 func compileIn(e *expr) pred {
 	all, not := e.quant == "all", e.not
 	members := e.members
-	in := func(v *val) bool {
+	in := func(v val) bool {
 		for i := range members {
-			if members[i].has(v) {
+			if members[i].has(&v) {
 				return true
 			}
 		}
@@ -297,12 +297,12 @@ func compileIn(e *expr) pred {
 				exact[m.lo.s] = true
 			}
 		}
-		in = func(v *val) bool {
+		in = func(v val) bool {
 			if exact[v.s] {
 				return true
 			}
 			for i := range rest {
-				if rest[i].has(v) {
+				if rest[i].has(&v) {
 					return true
 				}
 			}

@@ -102,7 +102,7 @@ func (l *lexer) next() (token, *Error) {
 }
 
 // word reads a field name, keyword, number, address, octets or other unquoted literal. A ".." ends it; "/" belongs to
-// it after a digit or colon (addresses, URIs), "-" when letters or digits follow, "@" after a colon (URIs).
+// it after a digit or colon (addresses, URIs), "-" when letters or digits follow, "@" after a colon (URIs), "+" after a dot (feature tags).
 func (l *lexer) word(start int) token {
 	i := start
 	literal := digit(l.text[i]) || l.text[i] == ':'
@@ -119,6 +119,10 @@ scan:
 			literal = true
 		case c == '-':
 			if i > start && !alnum(l.at(i+1)) {
+				break scan
+			}
+		case c == '+': // a feature tag: sip.contact.params.+g.3gpp.mcptt
+			if i == start || l.text[i-1] != '.' {
 				break scan
 			}
 		case c == '/':
