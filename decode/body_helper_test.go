@@ -137,3 +137,10 @@ func dump(r *record.Record) string {
 }
 
 func everything() Options { return Options{Want: record.All()} }
+
+// setUnsealer puts a function in the place of the keys for one test.
+func setUnsealer(t *testing.T, f func(c *Context, s *sealedData) ([]byte, record.Protection)) {
+	old := unsealer
+	unsealer = f
+	t.Cleanup(func() { unsealer = old })
+}

@@ -127,10 +127,9 @@ func TestInfoMigration(t *testing.T) {
 // What a key opens is read as if it had stood in the clear.
 func TestInfoOpened(t *testing.T) {
 	var plain string
-	unsealer = func(c *Context, s *sealedData) ([]byte, record.Protection) {
+	setUnsealer(t, func(c *Context, s *sealedData) ([]byte, record.Protection) {
 		return []byte(plain), record.Protection{Encrypted: true, State: record.Opened, KeyID: s.keyID, Algorithm: s.algorithm}
-	}
-	defer func() { unsealer = nil }()
+	})
 	for _, plain = range []string{"<mcpttString>" + goodToken + "</mcpttString>", goodToken} {
 		r, words := dissectOne(t, typMCPTT, []byte(registerSealed), everything())
 		if ids(r) != "" {
@@ -273,13 +272,12 @@ func TestInfoProtectedURI(t *testing.T) {
 	if got := strings.Join(words, ";"); got != "request URI encrypted (CSK 2abcdef0, no key)" {
 		t.Errorf("words %q", got)
 	}
-	unsealer = func(c *Context, s *sealedData) ([]byte, record.Protection) {
+	setUnsealer(t, func(c *Context, s *sealedData) ([]byte, record.Protection) {
 		if len(s.iv) != 12 || len(s.cipher) != 35 || s.element {
 			t.Errorf("IV of %d, cipher text of %d octets", len(s.iv), len(s.cipher))
 		}
 		return []byte("sip:bob@example.org"), record.Protection{Encrypted: true, State: record.Opened}
-	}
-	defer func() { unsealer = nil }()
+	})
 	r, _ = dissectOne(t, typMCPTT, []byte(in), everything())
 	if got := value(t, r, "mcptt_info.request_uri"); got != "sip:bob@example.org" {
 		t.Errorf("%s\n%s", got, dump(r))

@@ -26,14 +26,13 @@ func TestAnyXML(t *testing.T) {
 	if got := strings.Join(words, ";"); got != "resource-lists, 2 entries" {
 		t.Errorf("words %q", got)
 	}
-	unsealer = func(c *Context, s *sealedData) ([]byte, record.Protection) {
+	setUnsealer(t, func(c *Context, s *sealedData) ([]byte, record.Protection) {
 		p := record.Protection{Encrypted: true, State: record.Opened}
 		if s.element {
 			return []byte(`<Point a="1">here</Point><Point>there</Point>`), p
 		}
 		return []byte("sip:bob@example.org"), p
-	}
-	defer func() { unsealer = nil }()
+	})
 	r, _ = dissectOne(t, "application/resource-lists+xml", []byte(in), everything())
 	if got := value(t, r, "xml.children.sealed"); got != "sip:bob@example.org" {
 		t.Errorf("sealed %q\n%s", got, dump(r))
@@ -214,7 +213,6 @@ func FuzzDissect(f *testing.F) {
 		if strings.HasPrefix(bt.Name, "sip") {
 			return // needs a worker around it
 		}
-		unsealer = nil
 		r, _ := dissectWith(t, bt, bt.Types[0], data, everything(), nil)
 		q, _ := dissectWith(t, bt, bt.Types[0], data, Options{}, nil)
 		if ids(r) != ids(q) && len(r.Nodes) < record.DefaultNodes && len(r.Findings) < record.MaxFindings {
@@ -224,13 +222,12 @@ func FuzzDissect(f *testing.F) {
 			t.Fatalf("line view builds %d nodes", len(q.Nodes))
 		}
 		opens := 0
-		unsealer = func(c *Context, s *sealedData) ([]byte, record.Protection) {
+		setUnsealer(t, func(c *Context, s *sealedData) ([]byte, record.Protection) {
 			if opens++; opens > 4 {
 				return nil, record.Protection{Encrypted: true, State: record.NoKey, Reason: record.ReasonNoKey}
 			}
 			return plain, record.Protection{Encrypted: true, State: record.Opened}
-		}
-		defer func() { unsealer = nil }()
+		})
 		dissectWith(t, bt, bt.Types[0], data, everything(), []Part{{Path: "2", ContentID: "b1@example.org", Data: plain}})
 	})
 }
