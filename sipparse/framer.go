@@ -68,7 +68,9 @@ type gapMark struct {
 
 // Framer cuts one direction of a stream into messages by their Content-Length (RFC 3261 18.3), however the stream was
 // cut into segments: the same octets give the same frames. Each octet is copied once and looked at a bounded number of
-// times. When a length cannot be used, or octets are lost, the framer goes on at the next start line.
+// times. When a length cannot be used, or octets are lost, the framer goes on at the next start line. Some frames come
+// only with the octets after them: a single CRLF could be half a ping, and a message of unusable length ends where the
+// next one begins; Flush gives them at the end of the stream.
 type Framer struct {
 	lim   Limits
 	buf   []byte

@@ -369,7 +369,9 @@ func quickHeader(raw []byte, pos int, h *Header) (next int) {
 	for end > v && b[end-1] == ' ' {
 		end--
 	}
-	*h = Header{ID: id, Name: span(pos, pos+colon), Value: span(pos+v, pos+end)}
+	h.ID, h.Compact, h.Folded = id, false, false
+	h.Name = Span{uint32(pos), uint32(colon)}
+	h.Value = Span{uint32(pos + v), uint32(end - v)}
 	return next
 }
 
