@@ -80,9 +80,10 @@ var (
 	reBearer = regexp.MustCompile(`(?i)\b(bearer|basic|digest-token)(\s+)([^\s,;"]+)`)
 	// <"name" or name><sip:...
 	reNamed = regexp.MustCompile(`("(?:[^"\\]|\\.)*"|[^\s<>",;:@=][^<>",;:@=]*?)(\s*<(?:sips?|tel|im|pres|mailto|urn):)`)
-	reURI   = regexp.MustCompile(`(?i)\b(sips?|mailto|im|pres|xmpp|h323):([^\s<>"'@\[\]]+@)?(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?)(:[0-9]+)?`)
+	// One expression, so that what was a URI is not looked at again as an address: scheme, user, host, port | user, host.
+	reURI = regexp.MustCompile(`(?i)\b(sips?|mailto|im|pres|xmpp|h323):([^\s<>"'@\[\]]+@)?(\[[0-9a-f:.]+\]|[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?)(:[0-9]+)?` +
+		`|([a-z0-9_.!~*'%&=+$/-]+)@([a-z0-9](?:[a-z0-9.-]*[a-z0-9])?)`)
 	reTel   = regexp.MustCompile(`(?i)\btel:(\+?[0-9A-Fa-f*#().-]+)`)
-	reMail  = regexp.MustCompile(`([A-Za-z0-9_.!~*'%&=+$/-]+)@([A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?)`)
 	reURN   = regexp.MustCompile(`(?i)\burn:(gsma:imei|uuid|gsma:imei-sv):([0-9A-Za-z.-]+)`)
 	reParam = regexp.MustCompile(`(?i)\b((?:user)?name|cnonce|opaque|icid-value|orig-ioi|term-ioi|orig-icid|utran-cell-id-3gpp|cgi-3gpp)=("(?:[^"\\]|\\.)*"|[^\s;,"]+)`)
 	reMIKEY = regexp.MustCompile(`(?i)\b(mikey)(\s+)([A-Za-z0-9+/=]{16,})`)
@@ -129,9 +130,12 @@ func (d *Redactor) text(s string, ids known) string {
 			return m[1] + `="` + d.pseudonym("id", v, 8) + `"`
 		})
 	}
-	if strings.Contains(s, ":") {
+	if strings.ContainsAny(s, ":@") {
 		s = reURI.ReplaceAllStringFunc(s, func(t string) string {
 			m := reURI.FindStringSubmatch(t)
+			if m[1] == "" {
+				return d.user(m[5]) + "@" + d.host(m[6])
+			}
 			out := m[1] + ":"
 			if u := strings.TrimSuffix(m[2], "@"); u != "" {
 				u, params, _ := strings.Cut(u, ";")
@@ -154,12 +158,6 @@ func (d *Redactor) text(s string, ids known) string {
 		s = reURN.ReplaceAllStringFunc(s, func(t string) string {
 			m := reURN.FindStringSubmatch(t)
 			return "urn:" + m[1] + ":" + d.pseudonym("id", m[2], 8)
-		})
-	}
-	if strings.Contains(s, "@") {
-		s = reMail.ReplaceAllStringFunc(s, func(t string) string {
-			i := strings.LastIndexByte(t, '@')
-			return d.user(t[:i]) + "@" + d.host(t[i+1:])
 		})
 	}
 	if len(s) > 22 {
