@@ -184,7 +184,7 @@ func readKMS(l *loader, o Origin, _ *entry, w []string) error {
 	if k.URI, err = parseWord("KMS URI", w[0]); err != nil {
 		return err
 	}
-	if k.Period, k.Offset, err = l.parsePeriod(o, w[1], w[2]); err != nil {
+	if k.Period, k.Offset, err = parsePeriod(w[1], w[2]); err != nil {
 		return err
 	}
 	if k.Z, err = parseZ(w[3]); err != nil {
@@ -203,7 +203,7 @@ func readMaster(l *loader, o Origin, _ *entry, w []string) error {
 	if k.URI, err = parseWord("KMS URI", w[0]); err != nil {
 		return err
 	}
-	if k.Period, k.Offset, err = l.parsePeriod(o, w[1], w[2]); err != nil {
+	if k.Period, k.Offset, err = parsePeriod(w[1], w[2]); err != nil {
 		return err
 	}
 	var z, ksak []byte
@@ -252,9 +252,12 @@ func (l *loader) addMaster(k KMS, z, ksak []byte) error {
 		return nil
 	}
 	l.seen[id] = true
+	if k.Period == 0 {
+		k.Period, k.Offset = DefaultPeriod, DefaultOffset
+		l.warn(k.Origin, "no key period given for the KMS %s: %d seconds assumed", k.URI, k.Period)
+	}
 	m.KMS = k
 	l.m.Masters = append(l.m.Masters, m)
-	l.addKMS(k)
 	return nil
 }
 
@@ -328,9 +331,12 @@ func readESP(l *loader, o Origin, _ *entry, w []string) error {
 	e.Dst = dst.Unmap().String()
 	for _, k := range []struct {
 		what, alg, text string
+		to              *string
 		key             *Secret
-	}{{"encryption", e.EncAlg, w[3], &e.EncKey}, {"authentication", e.AuthAlg, w[5], &e.AuthKey}} {
-		if len(k.alg) > 32 || looksSecret(k.alg) {
+	}{{"encryption", e.EncAlg, w[3], &e.EncAlg, &e.EncKey}, {"authentication", e.AuthAlg, w[5], &e.AuthAlg, &e.AuthKey}} {
+		if k.alg == "-" {
+			*k.to = ""
+		} else if len(k.alg) > 32 || looksSecret(k.alg) || k.alg[0] == '#' {
 			return fmt.Errorf("the %s algorithm %s is not a name", k.what, quote(k.alg))
 		}
 		if k.text == "-" {
@@ -397,23 +403,30 @@ func parseNumber(what, s string) (uint64, error) {
 	return v, nil
 }
 
-// parsePeriod reads a period and an offset. A - stands for the default, which is assumed and said.
-func (l *loader) parsePeriod(o Origin, p, off string) (period, offset uint64, err error) {
-	period, offset = DefaultPeriod, DefaultOffset
-	if p == "-" {
-		l.warn(o, "no key period given: %d seconds assumed", DefaultPeriod)
-	} else if period, err = parseNumber("period", p); err != nil {
-		return 0, 0, err
-	}
-	if off != "-" {
-		if offset, err = parseNumber("offset", off); err != nil {
+// parsePeriod reads a period and an offset. A - says that they are not known, which is a period of 0.
+func parsePeriod(p, off string) (period, offset uint64, err error) {
+	if p != "-" {
+		if period, err = parseNumber("period", p); err != nil {
+			return 0, 0, err
+		}
+		if err = checkPeriod(period); err != nil {
 			return 0, 0, err
 		}
 	}
-	if period == 0 {
-		return 0, 0, errors.New("the period is 0 seconds")
+	if off != "-" {
+		offset, err = parseNumber("offset", off)
 	}
-	return period, offset, nil
+	return period, offset, err
+}
+
+// maxPeriod is 2^32 seconds: a longer period, or a later offset, would never end in NTP time.
+const maxPeriod = 1 << 32
+
+func checkPeriod(period uint64) error {
+	if period == 0 || period > maxPeriod {
+		return fmt.Errorf("the period of %d seconds is not 1 to %d", period, uint64(maxPeriod))
+	}
+	return nil
 }
 
 // parseHex reads hex digits; 0x before them is let pass.
@@ -466,7 +479,7 @@ func oneOf(what string, n int, lens ...int) error {
 // parseSSK brings an SSK to 32 octets: some products write leading zeros, some leave them out.
 func parseSSK(b []byte) (Secret, error) {
 	t := bytes.TrimLeft(b, "\x00")
-	if len(t) == 0 || len(t) > eccsi.ScalarSize {
+	if len(t) == 0 || len(t) > eccsi.ScalarSize || len(b) < eccsi.ScalarSize-2 {
 		return Secret{}, fmt.Errorf("the SSK has %d octets instead of %d", len(b), eccsi.ScalarSize)
 	}
 	out := make([]byte, eccsi.ScalarSize)
@@ -527,8 +540,10 @@ func parseWord(what, s string) (string, error) {
 		return "", fmt.Errorf("the %s is empty", what)
 	case len(s) > maxWord:
 		return "", fmt.Errorf("the %s has %d octets, more than %d", what, len(s), maxWord)
-	case !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }):
-		return "", fmt.Errorf("the %s has characters that are not printable", what)
+	case !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) || unicode.IsSpace(r) }):
+		return "", fmt.Errorf("the %s has spaces or characters that are not printable", what)
+	case s[0] == '#':
+		return "", fmt.Errorf("the %s begins with #", what)
 	case len(s) >= 32 && strings.Trim(s, "0123456789abcdefABCDEF") == "":
 		return "", fmt.Errorf("in the place of the %s are %d hex digits, a key?", what, len(s))
 	}
@@ -689,7 +704,7 @@ func (l *loader) pem(o Origin, b []byte) (used, rest []byte) {
 	used = b[:len(b)-len(rest)]
 	label := block.Type
 	switch {
-	case !strings.HasSuffix(label, "PRIVATE KEY"):
+	case label != "PRIVATE KEY" && label != "RSA PRIVATE KEY" && label != "EC PRIVATE KEY" && label != "ENCRYPTED PRIVATE KEY":
 		if !strings.HasSuffix(label, "CERTIFICATE") {
 			l.warn(o, "a PEM block which is no private key is not used")
 		}

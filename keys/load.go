@@ -125,6 +125,7 @@ type loader struct {
 	users   map[string]int
 	seen    map[string]bool
 	xml     []*xmlFile
+	given   *XMLOptions // of ReadKMSXML
 }
 
 func newLoader() *loader {
@@ -166,7 +167,7 @@ func (l *loader) warn(o Origin, format string, a ...any) {
 
 func (l *loader) done() (*Material, error) {
 	l.finishXML()
-	l.m.Verdicts = append(l.m.Verdicts, l.m.cheapVerdicts()...)
+	l.m.Verdicts = append(l.m.Verdicts, l.m.cheapVerdicts(l.given)...)
 	if l.warned > 0 {
 		l.m.Warnings = append(l.m.Warnings, fmt.Sprintf("and %d more warnings", l.warned))
 	}
