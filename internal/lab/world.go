@@ -1,6 +1,8 @@
 package lab
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -67,7 +69,8 @@ type Part struct {
 	Body      string
 }
 
-// Multipart joins parts into a multipart/mixed body; one part alone stays as it is.
+// Multipart joins parts into a multipart/mixed body; one part alone stays as it is. The boundary comes from the parts, so
+// that nested multiparts have different ones.
 func Multipart(parts []Part) (contentType, body string) {
 	switch len(parts) {
 	case 0:
@@ -75,9 +78,14 @@ func Multipart(parts []Part) (contentType, body string) {
 	case 1:
 		return parts[0].Type, parts[0].Body
 	}
+	h := sha256.New()
+	for _, p := range parts {
+		fmt.Fprintf(h, "%q %q %q %q\n", p.Type, p.ContentID, p.Encoding, p.Body)
+	}
+	boundary := "mcx-" + hex.EncodeToString(h.Sum(nil)[:8])
 	var b strings.Builder
 	for _, p := range parts {
-		b.WriteString("--mcx-boundary\r\nContent-Type: " + p.Type + "\r\n")
+		b.WriteString("--" + boundary + "\r\nContent-Type: " + p.Type + "\r\n")
 		if p.ContentID != "" {
 			b.WriteString("Content-ID: <" + p.ContentID + ">\r\n")
 		}
@@ -86,8 +94,8 @@ func Multipart(parts []Part) (contentType, body string) {
 		}
 		b.WriteString("\r\n" + p.Body + "\r\n")
 	}
-	b.WriteString("--mcx-boundary--\r\n")
-	return `multipart/mixed;boundary="mcx-boundary"`, b.String()
+	b.WriteString("--" + boundary + "--\r\n")
+	return `multipart/mixed;boundary="` + boundary + `"`, b.String()
 }
 
 // Media types of the bodies.
