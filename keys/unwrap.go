@@ -240,12 +240,18 @@ func (r *Ring) identities(name string, uid []byte, kms string, ntp uint64) []ide
 		return nil
 	}
 	var out []identity
-	for _, sp := range r.spaces(kms) {
+	spaces := append(r.spaces(kms), uidSpace{kms: kms, period: tenYearsInMilliseconds})
+	for k, sp := range spaces {
 		for i, no := range periods(ntp, sp) {
 			for j, n := range withAndWithoutScheme(name) {
 				id := UID(n, kms, sp.period, sp.offset, no)
 				words := ""
 				switch {
+				case k == len(spaces)-1:
+					if no != 0 {
+						continue
+					}
+					words = "UID with key period 315360000000 (ten years in milliseconds), as one product has it"
 				case i > 0:
 					words = "UID of key period " + itoa(int(no)) + ", a neighbour of the time stamp's"
 				case j > 0:
@@ -259,6 +265,9 @@ func (r *Ring) identities(name string, uid []byte, kms string, ntp uint64) []ide
 	}
 	return out
 }
+
+// tenYearsInMilliseconds is the UserKeyPeriod of a product whose UIDs are otherwise by F.2.1.
+const tenYearsInMilliseconds = 315360000000
 
 // signature verifies the ECCSI signature with the KPAK of the initiator's KMS, over both coverages that exist in the field.
 func (r *Ring) signature(q *Query, u *Unwrapped, m *mikeyparse.Message, raw []byte) {
