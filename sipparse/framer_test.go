@@ -308,3 +308,67 @@ func BenchmarkFramer(b *testing.B) {
 		b.Fatal("octets left")
 	}
 }
+
+// FuzzFramerGap: the frames around lost octets do not depend on the segments either, and no octet that was captured is
+// lost or moved.
+func FuzzFramerGap(f *testing.F) {
+	two := msg(1, "l:20\r\n", "012345678901234567\r\n") + "\r\n\r\n" + msg(2, "l:x\r\n", "body\r\n") + msg(3, "l:0\r\n", "")
+	for _, at := range []uint16{0, 30, 55, 70, 71, 80, 120} {
+		f.Add([]byte(two), at, uint16(9), uint8(3))
+		f.Add([]byte(two), at, uint16(0), uint8(7))
+	}
+	f.Fuzz(func(t *testing.T, in []byte, at, n uint16, size uint8) {
+		cut := min(int(at), len(in))
+		run := func(size int) (string, []byte) {
+			fr := NewFramer(Limits{Header: 200, Body: 150})
+			var desc string
+			var all []byte
+			next := uint64(0)
+			take := func(x Frame) {
+				if x.Off < next || len(x.Data) == 0 {
+					t.Fatalf("frame at %d, the one before ended at %d", x.Off, next)
+				}
+				if want := uint64(len(all)); x.Off != want && x.Off != want+uint64(n) {
+					t.Fatalf("frame at %d after %d octets and a gap of %d", x.Off, len(all), n)
+				}
+				next = x.Off + uint64(len(x.Data))
+				all = append(all, x.Data...)
+				desc += describe([]Frame{x}) + "\n"
+			}
+			write := func(b []byte) {
+				for len(b) > 0 {
+					k := min(size, len(b))
+					fr.Write(b[:k])
+					b = b[k:]
+					for {
+						x, err := fr.Next()
+						if err != nil {
+							break
+						}
+						take(x)
+					}
+				}
+			}
+			write(in[:cut])
+			fr.Gap(int64(n))
+			write(in[cut:])
+			for {
+				x, ok := fr.Flush()
+				if !ok {
+					break
+				}
+				take(x)
+			}
+			return desc, all
+		}
+		whole, octets := run(len(in) + 1)
+		if !bytes.Equal(octets, in) {
+			t.Fatalf("%d octets out, %d in", len(octets), len(in))
+		}
+		for _, k := range []int{1, int(size%40) + 2} {
+			if pieces, _ := run(k); pieces != whole {
+				t.Fatalf("in pieces of %d\n%s\nall at once\n%s", k, pieces, whole)
+			}
+		}
+	})
+}
