@@ -38,6 +38,7 @@ type infoElement struct {
 	xml    string
 	kind   infoKind
 	values []string // plainEnum
+	index  int      // in the service's table
 	order  int      // place in the Params sequence, 0 for a global element that belongs in anyExt
 	list   bool
 	loose  bool // its place is not known for sure: Params and anyExt are both fine
@@ -222,6 +223,9 @@ var mcdataInfo = newInfoService(infoService{
 
 var infoServices = []*infoService{mcpttInfo, mcvideoInfo, mcdataInfo}
 
+// maxInfoElements is room for the longest of the tables.
+const maxInfoElements = 128
+
 func newInfoService(s infoService, params, own []infoElement) *infoService {
 	s.root, s.params = s.name+"info", s.name+"-Params"
 	s.uri, s.text, s.truth = s.name+"URI", s.name+"String", s.name+"Boolean"
@@ -233,7 +237,7 @@ func newInfoService(s infoService, params, own []infoElement) *infoService {
 		if s.byName[e.xml] != nil {
 			return
 		}
-		e.order = order
+		e.order, e.index = order, len(s.elements)
 		s.register(base, &e)
 		s.elements = append(s.elements, &e)
 		s.byName[e.xml] = &e
@@ -312,8 +316,8 @@ func init() {
 type infoRun struct {
 	*Context
 	s     *infoService
-	seen  map[string]bool
-	order int // place of the last element of Params
+	seen  [maxInfoElements]bool // by index
+	order int                   // place of the last element of Params
 	nsBad bool
 	// what the one-line view says
 	client, session string
@@ -331,7 +335,7 @@ func dissectInfo(c *Context, p *Part, s *infoService) {
 		return
 	}
 	nd := &d.nodes[root]
-	r := infoRun{Context: c, s: s, seen: make(map[string]bool, 8)}
+	r := infoRun{Context: c, s: s}
 	switch {
 	case d.is(root, s.space, s.root):
 	case string(nd.local) == s.root:
@@ -428,11 +432,11 @@ func (r *infoRun) elements(d *xmlDoc, parent int32, ext bool) {
 				r.order = e.order
 			}
 		}
-		if r.seen[e.xml] && !e.list {
+		if r.seen[e.index] && !e.list {
 			r.tree(d, k, r.s.unknown) // a second value has no place beside the first
 			continue
 		}
-		r.seen[e.xml] = true
+		r.seen[e.index] = true
 		r.element(d, k, e)
 	}
 }

@@ -289,6 +289,10 @@ func TestTokenRepeatedClaim(t *testing.T) {
 	if got := value(t, r, "mcptt_info.access_token.claims.aud"); got != `[1,[2,3],"\"}"]` {
 		t.Errorf("aud is %s", got)
 	}
+	r, _ = dissectOne(t, typMCPTT, []byte(token1(`{"alg":"ES256"}`, `{"a":1,"b":2,"b":3,"a":4,"mcptt_id":"x"}`, sig86)), everything())
+	if got := value(t, r, "mcptt_info.access_token.claims.a") + value(t, r, "mcptt_info.access_token.claims.b"); got != `[1,4][2,3]` {
+		t.Errorf("a and b are %s", got)
+	}
 }
 
 func TestOpaqueTokenIsWithheld(t *testing.T) {
@@ -323,26 +327,10 @@ func TestInfoOtherServices(t *testing.T) {
 }
 
 func BenchmarkInfo(b *testing.B) {
-	data := []byte(registerClear)
 	for _, bm := range []struct {
 		name string
 		opt  Options
 	}{{"tree", everything()}, {"line", Options{}}} {
-		b.Run(bm.name, func(b *testing.B) {
-			opt := bm.opt
-			opt.Limits = opt.Limits.withDefaults()
-			r := &record.Record{}
-			c := &Context{B: &record.Builder{R: r, Want: opt.Want}, Time: noon, opt: &opt}
-			bt := bodyByType(typMCPTT)
-			p := Part{Path: "1", Type: typMCPTT, Data: data}
-			b.ReportAllocs()
-			b.SetBytes(int64(len(data)))
-			for b.Loop() {
-				*r = record.Record{Nodes: r.Nodes[:0], Prots: r.Prots[:0], Findings: r.Findings[:0], Sources: append(r.Sources[:0], record.Source{Data: data, Parent: -1})}
-				c.B.Reset(r)
-				c.words = c.words[:0]
-				bt.Dissect(c, &p)
-			}
-		})
+		b.Run(bm.name, func(b *testing.B) { benchBody(b, typMCPTT, []byte(registerClear), bm.opt) })
 	}
 }

@@ -101,15 +101,13 @@ func (c *Context) readXMLScope(p *Part, scope []xmlpull.Binding, content bool) *
 	return d
 }
 
-// free gives the document back; nothing of it may be used any more.
+// free gives the document back; nothing of it may be used any more. A large one is left to the garbage collector, for
+// the pool would keep its octets.
 func (d *xmlDoc) free() {
-	if cap(d.nodes) > 4096 {
-		return // one large document must not stay in memory
+	if cap(d.nodes) > 4096 || len(d.p.Data) > 64<<10 {
+		return
 	}
-	clear(d.nodes)
-	clear(d.attrs)
 	d.p, d.scope, d.err, d.nsErr = nil, nil, nil, nil
-	d.r.Reset(nil, xmlpull.Limits{})
 	xmlDocs.Put(d)
 }
 

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -32,10 +33,10 @@ func registerToken(parent, id string) *tokenFields {
 // maxToken is the longest token that is looked into.
 const maxToken = 64 << 10
 
-// A token is an access token taken apart. It holds what can be shown; the signature is its Secret.
+// A token is an access token taken apart. It holds what can be shown; the signature is its secret.
 type token struct {
 	raw           []byte
-	header        []byte // JSON object, compact and valid; nil when there is none
+	head          []member
 	claims        []member
 	repeated      string // a member name that occurs twice
 	secret        int    // raw[secret:] proves possession
@@ -60,13 +61,15 @@ func parseToken(raw []byte, idClaim string) token {
 		return t
 	}
 	b, sig, ok := bytes.Cut(rest, []byte("."))
-	if !ok || bytes.IndexByte(sig, '.') >= 0 {
+	if !ok || bytes.IndexByte(sig, '.') >= 0 || !isBase64(h) || !isBase64(b) || !isBase64(sig) {
 		return t
 	}
-	head, ok1 := decodeSegment(h)
-	body, ok2 := decodeSegment(b)
-	_, ok3 := decodeSegment(sig)
-	if !ok1 || !ok2 || !ok3 {
+	head, ok := decode64(h)
+	if !ok {
+		return t
+	}
+	body, ok := decode64(b)
+	if !ok {
 		return t
 	}
 	hm, _, ok := members(head)
@@ -77,9 +80,8 @@ func parseToken(raw []byte, idClaim string) token {
 	if !ok {
 		return t
 	}
-	t.jws, t.claims, t.repeated = true, cm, rep
+	t.jws, t.head, t.claims, t.repeated = true, hm, cm, rep
 	t.secret = len(h) + len(b) + 2
-	t.header = object(hm)
 	for _, m := range hm {
 		if m.name == "alg" {
 			t.alg = jsonText(m.value)
@@ -103,12 +105,15 @@ func parseToken(raw []byte, idClaim string) token {
 	return t
 }
 
-// decodeSegment reads one part of a JWS: base64url; the standard alphabet and padding are let pass.
-func decodeSegment(b []byte) ([]byte, bool) {
-	if bytes.ContainsAny(b, " \t\r\n") {
-		return nil, false
+// isBase64 looks at the alphabet of one part of a JWS: base64url; the standard alphabet and padding are let pass.
+func isBase64(b []byte) bool {
+	b = bytes.TrimRight(b, "=")
+	for _, c := range b {
+		if rev64[c] >= 64 {
+			return false
+		}
 	}
-	return decode64(b)
+	return len(b)%4 != 1
 }
 
 // members splits a JSON object into its members, in order, the values compact. The values of a name that occurs again
@@ -121,36 +126,40 @@ func members(b []byte) (ms []member, repeated string, ok bool) {
 	if b[0] != '{' {
 		return nil, "", false
 	}
+	s := string(b) // one copy that all members share
+	ms = make([]member, 0, 8)
+	again := map[string]int(nil) // repeated names: number of values
 	i := skipJSONSpace(b, 1)
 	for b[i] != '}' {
 		e := jsonEnd(b, i)
-		name := jsonText(string(b[i:e]))
+		name := jsonText(s[i:e])
 		i = skipJSONSpace(b, skipJSONSpace(b, e)+1) // the colon
 		e = jsonEnd(b, i)
-		val := compact(b[i:e])
+		val := compact(s[i:e])
 		at := -1
-		if len(ms) < 256 {
-			for k := range ms {
-				if ms[k].name == name {
-					at = k
-					break
-				}
+		for k := range ms {
+			if ms[k].name == name {
+				at = k
+				break
 			}
-			if at < 0 {
-				ms = append(ms, member{name, val})
-			}
-		} else {
-			return nil, "", false // nobody's token has hundreds of claims
 		}
-		if at >= 0 {
-			m := &ms[at]
-			if repeated == "" {
-				repeated, m.value = name, "["+m.value+","+val+"]"
-			} else if name == repeated {
-				m.value = m.value[:len(m.value)-1] + "," + val + "]"
-			} else {
-				return nil, "", false // two names repeated: no telling what is meant
+		switch {
+		case at < 0 && len(ms) >= maxMembers:
+			return nil, "", false // nobody's token has hundreds of claims
+		case at < 0:
+			ms = append(ms, member{name, val})
+		case again[name] >= maxMembers:
+			return nil, "", false
+		case again[name] == 0:
+			if again == nil {
+				again, repeated = map[string]int{}, name
 			}
+			ms[at].value = "[" + ms[at].value + "," + val + "]"
+			again[name] = 2
+		default:
+			v := ms[at].value
+			ms[at].value = v[:len(v)-1] + "," + val + "]"
+			again[name]++
 		}
 		i = skipJSONSpace(b, e)
 		if b[i] == ',' {
@@ -159,6 +168,9 @@ func members(b []byte) (ms []member, repeated string, ok bool) {
 	}
 	return ms, repeated, true
 }
+
+// maxMembers bounds the members of an object, and the values of one that is repeated.
+const maxMembers = 256
 
 func skipJSONSpace(b []byte, i int) int {
 	for i < len(b) && (b[i] == ' ' || b[i] == '\t' || b[i] == '\n' || b[i] == '\r') {
@@ -199,14 +211,14 @@ func jsonEnd(b []byte, i int) int {
 	return i
 }
 
-func compact(b []byte) string {
-	if bytes.ContainsAny(b, " \t\r\n") {
+func compact(s string) string {
+	if strings.ContainsAny(s, " \t\r\n") {
 		var w bytes.Buffer
-		if json.Compact(&w, b) == nil {
+		if json.Compact(&w, []byte(s)) == nil {
 			return w.String()
 		}
 	}
-	return string(b)
+	return s
 }
 
 // jsonText is the text of a JSON string, or the JSON itself for another value.
@@ -305,7 +317,7 @@ func (c *Context) tokenNodes(t *token, tf *tokenFields, p *Part, at record.Place
 		return
 	}
 	if n := c.B.Node(tf.header, at); n != nil {
-		n.Str, n.Flags = string(t.header), n.Flags|record.HasValue
+		n.Str, n.Flags = string(object(t.head)), n.Flags|record.HasValue
 	}
 	if c.B.Open(tf.claims, at) {
 		for _, m := range t.claims {

@@ -130,7 +130,8 @@ type Error struct {
 
 func (e *Error) Error() string { return fmt.Sprintf("xml: octet %d: %s", e.Off, e.Text) }
 
-// A Reader is for one goroutine and can be used again. The zero value is ready for Reset.
+// A Reader is for one goroutine and can be used again. The zero value is ready for Reset. Its buffers go on referring to
+// the last input until they are used again; drop the Reader where that matters.
 type Reader struct {
 	b       []byte
 	i       int
@@ -169,9 +170,6 @@ func (r *Reader) ResetContent(b []byte, l Limits, scope []Binding) {
 }
 
 func (r *Reader) reset(b []byte, l Limits, content bool) {
-	clear(r.attrs[:cap(r.attrs)]) // let go of the last input
-	clear(r.ns[:cap(r.ns)])
-	clear(r.stack[:cap(r.stack)])
 	*r = Reader{b: b, lim: l.withDefaults(), attrs: r.attrs[:0], ns: r.ns[:0], stack: r.stack[:0], buf: r.buf[:0], content: content}
 	if len(b) > r.lim.Size {
 		r.b, r.cut = b[:r.lim.Size], true
