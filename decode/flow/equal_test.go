@@ -44,7 +44,7 @@ func newPair() *pair {
 func (p *pair) frame(link uint16, b []byte, orig int) error {
 	p.n++
 	f := Frame{Number: p.n, Time: int64(p.n) * 1e6, Data: b, Orig: uint32(orig), Link: link}
-	left := look(link, b)
+	left := look(link, b) == leaves
 	before := len(p.b.units) + len(p.b.findings)
 	verdict := p.db.stats.Verdicts
 	p.da.Frame(&f)
@@ -199,13 +199,13 @@ func TestSeamUsed(t *testing.T) {
 func TestLook(t *testing.T) {
 	for tags := range 3 {
 		for _, v6 := range []bool{false, true} {
-			if b := rtpFrame(tags, v6); !look(linkEthernet, b) {
+			if b := rtpFrame(tags, v6); look(linkEthernet, b) != leaves {
 				t.Errorf("rtp with %d tags, v6=%v stays", tags, v6)
 			}
 		}
 	}
 	for _, c := range tunnels() {
-		if look(c.link, c.b) {
+		if look(c.link, c.b) == leaves {
 			t.Errorf("%s leaves", c.name)
 		}
 	}

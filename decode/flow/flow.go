@@ -115,9 +115,16 @@ func (d *Decoder) Frame(f *Frame) {
 	if uint64(f.Orig) > uint64(len(f.Data)) {
 		d.stats.CutFrames++
 	}
-	if d.clock.now < d.due && look(f.Link, f.Data) {
-		d.stats.Verdicts[VerdictMedia]++
-		return
+	if d.clock.now < d.due {
+		at := look(f.Link, f.Data)
+		if at == leaves {
+			d.stats.Verdicts[VerdictMedia]++
+			return
+		}
+		if at >= 0 && d.lookTCP(f.Data[at:]) {
+			d.stats.Verdicts[VerdictStream]++
+			return
+		}
 	}
 	d.frame(f)
 }
