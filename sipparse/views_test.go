@@ -127,6 +127,20 @@ func TestDefects(t *testing.T) {
 		{"bad Event", start + good + "Event: a b\r\n\r\n", "warning event-syntax"},
 		{"bad state", start + good + "Subscription-State: a b\r\n\r\n", "warning subscription-state-syntax"},
 		{"bad credentials", start + good + "Authorization: Digest x\"\r\n\r\n", "warning param-syntax"},
+		{"bad scheme of credentials", start + good + "Authorization: \"x\"\r\n\r\n", "warning auth-syntax"},
+		{"bad security mechanism", start + good + "Security-Server: a b\r\n\r\n", "warning security-syntax"},
+		{"bad CSeq", start + strings.Replace(good, "1 OPTIONS", "OPTIONS", 1) + "\r\n", "error cseq-syntax"},
+		{"bad Warning", start + good + "Warning: x\r\n\r\n", "warning warning-syntax"},
+		{"bad Date", start + good + "Date: today\r\n\r\n", "warning date-syntax"},
+		{"no reason", "SIP/2.0 200\r\n" + good + "\r\n", "note reason-missing"},
+		{"status 700", "SIP/2.0 700 x\r\n" + good + "\r\n", "error status-range"},
+		{"unclosed bracket", start + good + "Route: <sip:a\r\n\r\n", "error unbalanced-angle"},
+		{"unclosed comment", start + good + "Retry-After: 1 (x\r\n\r\n", "warning unbalanced-comment"},
+		{"no address", start + good + "Reply-To: <>\r\n\r\n", "error address-empty"},
+		{"no scheme", start + good + "Reply-To: <a@b>\r\n\r\n", "error uri-scheme"},
+		{"no host", start + good + "Reply-To: <sip:a@>\r\n\r\n", "error uri-host"},
+		{"bad port", start + good + "Reply-To: <sip:a@b:99999>\r\n\r\n", "error uri-port"},
+		{"bad URI octet", start + good + "Reply-To: <sip:a^@b>\r\n\r\n", "warning uri-syntax"},
 		{"star", start + good + "m: *\r\n\r\n", ""},
 		{"empty element", start + good + "Route: <sip:a>,,<sip:b>\r\n\r\n", "warning list-empty-element"},
 		{"two in From", start + strings.Replace(good, "tag=1", "tag=1, <sip:x>;tag=2", 1) + "\r\n", "error list-not-allowed"},
@@ -148,6 +162,9 @@ func TestDefects(t *testing.T) {
 		}
 	}
 	var m Message
+	if err := m.Parse([]byte(start+good+"c: a/b\r\n\r\nbody"), Options{}); err != nil || diagNames(m.Diags) != "error content-length-missing" || m.Body.Len != 0 || m.Extra.Len != 4 {
+		t.Errorf("no length on a stream: %v, body of %d octets", m.Diags, m.Body.Len)
+	}
 	if err := m.Parse([]byte(start+good+strings.Repeat("x\r\n", 5000)), Options{Limits: Limits{Headers: 100, Diags: 10}}); err != nil || len(m.Headers) != 100 || len(m.Diags) != 11 || m.Diags[10].ID != DiagTooManyDiags {
 		t.Errorf("limits: %d headers, %d diagnostics", len(m.Headers), len(m.Diags))
 	}
