@@ -4,11 +4,11 @@ package flow
 // jump it goes on from there at the pace of the frames, so that neither a hostile time stamp nor a pause ages everything
 // at once. When the frames stay far behind (the next file is older), it goes on at their pace too.
 type clock struct {
-	now     int64 // nanoseconds on the clock's own scale
-	off     int64 // added to a frame's time
+	now     int64  // nanoseconds on the clock's own scale
+	off     int64  // added to a frame's time
+	lim     uint64 // maxStep and one, 0 before the first frame
 	maxStep int64
 	behind  int // frames in a row that were far behind
-	started bool
 
 	jumps, backs uint64
 }
@@ -20,19 +20,19 @@ const (
 
 func (c *clock) tick(t int64) {
 	at := t + c.off // wraps around for hostile values; the cases below hold nevertheless
-	step := at - c.now
-	if uint64(step) <= uint64(c.maxStep) && c.started {
+	if uint64(at-c.now) < c.lim {
 		c.now, c.behind = at, 0
-		return
+	} else {
+		c.slow(t)
 	}
-	c.slow(t, step)
 }
 
-func (c *clock) slow(t, step int64) {
+func (c *clock) slow(t int64) {
+	step := t + c.off - c.now
 	switch {
-	case !c.started:
+	case c.lim == 0:
 		// The scale begins at one hour, away from zero, which means "never" in the tables.
-		c.started, c.now = true, 3600e9
+		c.lim, c.now = uint64(c.maxStep)+1, 3600e9
 		c.off = c.now - t
 	case step > 0:
 		c.jumps++

@@ -2,6 +2,7 @@ package flow
 
 import (
 	"encoding/binary"
+	"math"
 
 	"github.com/mcxdump/mcxdump/sipparse"
 )
@@ -161,5 +162,14 @@ var v4mapped = [16]byte{10: 0xff, 11: 0xff}
 
 // special reports whether a port has to do with SIP or a tunnel, so that the payload is looked at more closely.
 func special(port uint16) bool {
-	return port>>1 == portSIP>>1 || tunnelPort(port)
+	return specialPorts[port>>6]>>(port&63)&1 != 0
 }
+
+var specialPorts = func() (m [1024]uint64) {
+	for port := range uint16(math.MaxUint16) {
+		if port == portSIP || port == portSIPS || tunnelPort(port) {
+			m[port>>6] |= 1 << (port & 63)
+		}
+	}
+	return m
+}()
