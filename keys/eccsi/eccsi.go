@@ -162,11 +162,8 @@ func (v *Verifier) Verify(message, signature []byte) error {
 	}
 	j := mulBase(he.Mul(he, s))
 	j.Add(j, mulPoint(v.y, s.Mul(s, r)))
-	if j.IsInfinity() == 1 {
-		return &Error{"signature", "RFC 6507 5.2.2 step 6", ErrInfinity}
-	}
 	x, err := j.BytesX()
-	if err != nil {
+	if err != nil { // J is the point at infinity
 		return &Error{"signature", "RFC 6507 5.2.2 step 6", ErrInfinity}
 	}
 	jx := new(big.Int).SetBytes(x)

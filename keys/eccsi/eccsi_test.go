@@ -182,12 +182,22 @@ func TestFlips(t *testing.T) {
 		t.Fatal("another KMS:", err)
 	}
 	for n := range len(w.sig) {
-		if err := w.pub.Verify(w.id, w.m, w.sig[:n]); !errors.Is(err, ErrLength) {
+		var e *Error
+		if err := w.pub.Verify(w.id, w.m, w.sig[:n]); !errors.Is(err, ErrLength) || !errors.As(err, &e) || e.Field != "signature" {
 			t.Fatalf("%d octets: %v", n, err)
 		}
 	}
-	if err := w.pub.Verify(w.id, w.m, append(bytes.Clone(w.sig), 0)); !errors.Is(err, ErrLength) {
+	var e *Error
+	if err := w.pub.Verify(w.id, w.m, append(bytes.Clone(w.sig), 0)); !errors.Is(err, ErrLength) || !errors.As(err, &e) || e.Field != "signature" {
 		t.Fatal("130 octets:", err)
+	}
+	// a Verifier is for one PVT, though it does not compute with it again
+	v, err := w.pub.Verifier(w.id, w.key.PVT())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := v.Verify(w.m, append(bytes.Clone(w.sig[:64]), other.key.PVT()...)); !errors.Is(err, ErrMismatch) || !errors.As(err, &e) || e.Field != "PVT" {
+		t.Fatal("another PVT:", err)
 	}
 }
 
@@ -229,33 +239,38 @@ func TestWideRS(t *testing.T) {
 	}
 }
 
-// TestWideR accepts an r of p+5, above both p and q, and an s of q+1. Such a
-// signature is made from the end: J is a point with Jx = 5, and Y is solved for,
-// Y = ([1/s]J - [HE]G)/r.
-func TestWideR(t *testing.T) {
-	x := big.NewInt(5)
-	yy := new(big.Int).Mul(x, x)
-	yy.Sub(yy, big.NewInt(3)).Mul(yy, x).Add(yy, refB)
+// forge makes a Verifier and a signature which meet at a J with the abscissa x:
+// with s = 1, Y = (J - [HE]G)/r, where r is x+p.
+func forge(t *testing.T, x int64, m []byte) (*Verifier, []byte) {
+	t.Helper()
+	bx := big.NewInt(x)
+	yy := new(big.Int).Mul(bx, bx)
+	yy.Sub(yy, big.NewInt(3)).Mul(yy, bx).Add(yy, refB)
 	y := new(big.Int).ModSqrt(yy, fieldP)
 	if y == nil {
-		t.Fatal("5 is not an abscissa of P-256")
+		t.Fatalf("%d is not an abscissa of P-256", x)
 	}
-	jp, err := parsePoint(refPoint{x, y}.bytes())
+	j, err := parsePoint(refPoint{bx, y}.bytes())
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := new(big.Int).Add(x, fieldP).FillBytes(make([]byte, 32))
-	m := []byte("message")
+	r := new(big.Int).Add(bx, fieldP)
+	sig := r.FillBytes(make([]byte, 64))
+	r.FillBytes(sig[:32])
+	big.NewInt(1).FillBytes(sig[32:])
 	v := &Verifier{hs: [32]byte{1}, pvt: [65]byte(refG.bytes())}
-	he := hashHE(v.hs, r, m)
-	// s = 1: Y = (J - [HE]G)/r
-	ri := new(big.Int).SetBytes(r)
-	neg := mulBase(new(big.Int).Neg(he))
-	v.y = mulPoint(neg.Add(neg, jp), new(big.Int).ModInverse(ri, orderQ))
-	s := append(make([]byte, 31), 1)
-	sig := append(append(bytes.Clone(r), s...), v.pvt[:]...)
+	he := hashHE(v.hs, sig[:32], m)
+	neg := mulBase(he.Neg(he))
+	v.y = mulPoint(neg.Add(neg, j), r.ModInverse(r, orderQ))
+	return v, append(sig, v.pvt[:]...)
+}
+
+// TestWideR accepts an r of p+5, above both p and q, and an s of q+1.
+func TestWideR(t *testing.T) {
+	m := []byte("message")
+	v, sig := forge(t, 5, m)
 	if err := v.Verify(m, sig); err != nil {
-		t.Fatal("r = x+p, above q and p:", err)
+		t.Fatal("r = p+5:", err)
 	}
 	new(big.Int).Add(orderQ, big.NewInt(1)).FillBytes(sig[32:64])
 	if err := v.Verify(m, sig); err != nil {
@@ -264,6 +279,16 @@ func TestWideR(t *testing.T) {
 	sig[0] ^= 1
 	if err := v.Verify(m, sig); !errors.Is(err, ErrMismatch) {
 		t.Fatal("another r:", err)
+	}
+}
+
+// TestZeroJx: Jx = 0 is refused although it equals r modulo p (RFC 6507 section
+// 5.2.2 step 6).
+func TestZeroJx(t *testing.T) {
+	m := []byte("message")
+	v, sig := forge(t, 0, m)
+	if err := v.Verify(m, sig); !errors.Is(err, ErrMismatch) {
+		t.Fatal(err)
 	}
 }
 

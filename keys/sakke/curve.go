@@ -263,7 +263,7 @@ func (a *affine) hasOrderQ() bool {
 	t.Add(&t, &c)
 	t.Mul(&t, &c)
 	t.Double(&t)
-	return t.VarTimeSqrt(&t)
+	return t.VarTimeIsSquare()
 }
 
 // bytes returns 04‖x‖y.

@@ -395,7 +395,14 @@ func TestPointArithmetic(t *testing.T) {
 				t.Fatal("equalAffine")
 			}
 			sum := p
-			sum.add(&sum, &list[j])
+			n := sum.add(&sum, &list[j])
+			if want := refSlope(toRef(&list[i]), toRef(&list[j])); want != nil {
+				// the slope is N/Z'
+				n.Mul(&n, elementInverse(&sum.z))
+				if n.Big().Cmp(want) != 0 {
+					t.Fatalf("slope of points %d and %d", i, j)
+				}
+			}
 			if !sum.ref().equal(refAdd(toRef(&list[i]), toRef(&list[j]))) {
 				t.Fatalf("sum of points %d and %d", i, j)
 			}
@@ -437,6 +444,25 @@ func TestPointArithmetic(t *testing.T) {
 		if w.Big().Cmp(refPower(pairingG, new(big.Int).Mod(k, orderQ))) != 0 {
 			t.Errorf("g^%x", k)
 		}
+	}
+}
+
+func elementInverse(x *fp.Element) *fp.Element {
+	var z fp.Element
+	z.VarTimeInvert(x)
+	return &z
+}
+
+// TestEqualAffine: both coordinates count.
+func TestEqualAffine(t *testing.T) {
+	var p point
+	p.setAffine(&baseP)
+	one := *new(fp.Element).One()
+	x, y := baseP, baseP
+	x.x.Add(&x.x, &one)
+	y.y.Add(&y.y, &one)
+	if !p.equalAffine(&baseP) || p.equalAffine(&x) || p.equalAffine(&y) {
+		t.Error("equalAffine")
 	}
 }
 
@@ -746,6 +772,17 @@ func TestWrongKey(t *testing.T) {
 	}
 	if w.key.s().bound.Load().test == nil {
 		t.Error("a failure has thrown the tables away")
+	}
+}
+
+// TestPrecomputeInvalid: a key which is not the identifier's costs no memory.
+func TestPrecomputeInvalid(t *testing.T) {
+	w := newWorld(t)
+	if err := w.key.Precompute(w.pub, []byte("another")); !errors.Is(err, ErrKey) {
+		t.Fatal(err)
+	}
+	if n := w.key.MemorySize(); n > 1000 {
+		t.Errorf("%d octets", n)
 	}
 }
 

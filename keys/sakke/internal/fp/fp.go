@@ -251,6 +251,9 @@ func (z *Element) VarTimeSqrt(x *Element) bool {
 	return ok
 }
 
+// VarTimeIsSquare reports whether x has a square root. Zero has one.
+func (z *Element) VarTimeIsSquare() bool { return big.Jacobi(z.Big(), modulusBig) >= 0 }
+
 // VarTimeInvertAll replaces each element of x by its inverse, with one
 // inversion and three products an element (Montgomery's trick). When one of
 // them is zero it returns false and leaves x as it was.
