@@ -58,6 +58,7 @@ func mcdataName(v uint8) string {
 var mcdataContents = []string{"", "TEXT", "BINARY", "HYPERLINKS", "FILEURL", "LOCATION"}
 
 func dissectMCData(c *Context, p *Part) {
+	c.mcx = true
 	b := p.Data
 	self := len(c.B.R.Nodes)
 	built := c.B.Open(mdSelf, p.Place(0, len(b)))

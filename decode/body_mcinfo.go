@@ -325,6 +325,7 @@ type infoRun struct {
 }
 
 func dissectInfo(c *Context, p *Part, s *infoService) {
+	c.mcx = true
 	d := c.readXML(p)
 	defer d.free()
 	root := d.root()

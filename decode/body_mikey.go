@@ -3,6 +3,7 @@ package decode
 import (
 	"errors"
 	"fmt"
+	"sort"
 	"strings"
 
 	"github.com/mcxdump/mcxdump/decode/record"
@@ -164,7 +165,10 @@ func looksLikeMikey(b []byte) bool {
 	return len(b) > 40 && string(b[:3]) == "ARo"
 }
 
-func dissectMikey(c *Context, p *Part) { c.mikey(p, mikeyBody, true) }
+func dissectMikey(c *Context, p *Part) {
+	c.mcx = true
+	c.mikey(p, mikeyBody, true)
+}
 
 // A mikeyRun is the state of one message while it is shown.
 type mikeyRun struct {
@@ -172,7 +176,6 @@ type mikeyRun struct {
 	f     *mikeyFields
 	p     *Part // its Data are the octets of the message
 	trace []tracedField
-	next  int
 
 	un      *keys.Unwrapped // what the ring made of it; nil without keys
 	verdict string          // the same for the one-line view
@@ -225,10 +228,15 @@ func (c *Context) mikey(p *Part, f *mikeyFields, own bool) {
 	c.Say(mikeyWords(m) + r.verdict)
 }
 
+// from is the index of the first traced field at octet off or behind it; the trace ascends.
+func (r *mikeyRun) from(off int) int {
+	return sort.Search(len(r.trace), func(i int) bool { return r.trace[i].off >= off })
+}
+
 // at finds where a field of the message lies: the first of that name from off on.
 func (r *mikeyRun) at(name string, off, end int) record.Place {
-	for _, t := range r.trace {
-		if t.off >= off && t.end <= end && t.name == name {
+	for i := r.from(off); i < len(r.trace) && r.trace[i].off < end; i++ {
+		if t := &r.trace[i]; t.end <= end && t.name == name {
 			return r.p.Place(t.off, t.end-t.off)
 		}
 	}
@@ -301,7 +309,7 @@ func (r *mikeyRun) show(m *mikeyparse.Message, form mikeyparse.Form) {
 func (r *mikeyRun) sessions(h *mikeyparse.Header) {
 	f, b := r.f, r.B
 	off := 10
-	for i, g := range h.Generic {
+	for _, g := range h.Generic {
 		size := 7 + len(g.Policies) + len(g.Session) + len(g.SPI) - 1
 		size = min(size, max(len(r.p.Data)-off, 0))
 		at := func(name string) record.Place { return r.at(name, off, off+size) }
@@ -322,7 +330,6 @@ func (r *mikeyRun) sessions(h *mikeyparse.Header) {
 		}
 		b.Close()
 		off += size
-		_ = i
 	}
 	for i, e := range h.SRTP {
 		at := r.p.Place(10+9*i, 9)
@@ -429,8 +436,9 @@ func (r *mikeyRun) fieldsOf(off, end int, secret bool) {
 	if secret && !r.ShowSecrets() {
 		r.mask(r.p.Src, r.p.Off+off, end-off)
 	}
-	for _, t := range r.trace {
-		if t.off < off || t.end > end {
+	for i := r.from(off); i < len(r.trace) && r.trace[i].off < end; i++ {
+		t := r.trace[i]
+		if t.end > end {
 			continue
 		}
 		at := r.p.Place(t.off, t.end-t.off)

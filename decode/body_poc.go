@@ -32,6 +32,7 @@ func init() {
 var pocOrder = map[string]int{"isb-settings": 1, "am-settings": 2, "ipab-settings": 3, "sss-settings": 4}
 
 func dissectPoC(c *Context, p *Part) {
+	c.mcx = true
 	d := c.readXML(p)
 	defer d.free()
 	root := d.root()

@@ -40,6 +40,7 @@ func init() {
 }
 
 func dissectSigned(c *Context, p *Part) {
+	c.mcx = true
 	d := c.readXML(p)
 	defer d.free()
 	root := d.root()
@@ -50,33 +51,53 @@ func dissectSigned(c *Context, p *Part) {
 	if string(d.nodes[root].local) != "signatures" || !bytes.HasSuffix(d.nodes[root].space, []byte("SignedDoc:1.0")) {
 		c.Find("XML-01", record.Error, "TS 24.379 F.6", fmt.Sprintf("wrong root or namespace: root is %q in %q instead of signatures", clip(d.nodes[root].local, 80), clip(d.nodes[root].space, 80)), p, sigList, d.place(root))
 	}
-	var what []string
+	var run signedRun
 	var walk func(n int32, depth int)
 	walk = func(n int32, depth int) {
 		for k := range d.kids(n) {
 			switch {
 			case d.is(k, nsXMLSig, "Signature"):
-				what = c.signature(d, k, what)
+				c.signature(d, k, &run)
 			case string(d.nodes[k].local) == "anyExt" && depth == 0:
 				walk(k, 1)
 			}
 		}
 	}
 	if d.is(root, nsXMLSig, "Signature") {
-		what = c.signature(d, root, what)
+		c.signature(d, root, &run)
 	} else {
 		walk(root, 0)
 	}
 	d.report(c)
 	words := "signed"
-	if len(what) > 0 {
-		words += " " + strings.Join(what, ", ")
+	if len(run.what) > 0 {
+		words += " " + strings.Join(run.what, ", ")
 	}
 	c.Say(words)
 }
 
-// signature shows one Signature element. what collects the names of the bodies it covers.
-func (c *Context) signature(d *xmlDoc, n int32, what []string) []string {
+// A signedRun is the state of one signed body while it is read.
+type signedRun struct {
+	what  []string // names of the bodies that are covered
+	known []*digests
+}
+
+// digests returns those of a body, computed once.
+func (run *signedRun) digests(p *Part, method string) *digests {
+	for _, ds := range run.known {
+		if ds.path == p.Path && ds.method == method {
+			return ds
+		}
+	}
+	ds := newDigests(p.Path, method, p.Data)
+	if len(run.known) < 4096 {
+		run.known = append(run.known, ds)
+	}
+	return ds
+}
+
+// signature shows one Signature element.
+func (c *Context) signature(d *xmlDoc, n int32, run *signedRun) {
 	p := d.p
 	info := d.child(n, nsXMLSig, "SignedInfo")
 	keyID, method := "", ""
@@ -118,11 +139,11 @@ func (c *Context) signature(d *xmlDoc, n int32, what []string) []string {
 			if !d.is(k, nsXMLSig, "Reference") {
 				continue
 			}
-			digest, name := c.reference(d, k)
+			digest, name := c.reference(d, k, run)
 			unresolved = unresolved || digest == "unresolved"
 			mismatch = mismatch || digest == "mismatch"
-			if name != "" {
-				what = append(what, name)
+			if name != "" && len(run.what) < 8 {
+				run.what = append(run.what, name)
 			}
 		}
 	}
@@ -143,11 +164,10 @@ func (c *Context) signature(d *xmlDoc, n int32, what []string) []string {
 	c.B.Str(sigState, state, record.Place{})
 	c.B.Str(sigReason, reason.String(), record.Place{})
 	c.B.Close()
-	return what
 }
 
 // reference shows one Reference and computes its digest, which takes no key.
-func (c *Context) reference(d *xmlDoc, n int32) (digest, name string) {
+func (c *Context) reference(d *xmlDoc, n int32, run *signedRun) (digest, name string) {
 	p := d.p
 	c.B.Open(sigRefs, d.place(n))
 	defer c.B.Close()
@@ -191,7 +211,7 @@ func (c *Context) reference(d *xmlDoc, n int32) (digest, name string) {
 		c.B.Str(sigRefBody, target.Path, record.Place{})
 		name = bodyName(target)
 		if transforms == 0 && want != nil && d.whole(n) {
-			digest, variant = checkDigest(method, want, target.Data)
+			digest, variant = run.digests(target, method).check(want)
 		}
 	}
 	c.B.Str(sigRefDigest, digest, record.Place{})
@@ -201,8 +221,18 @@ func (c *Context) reference(d *xmlDoc, n int32) (digest, name string) {
 	return digest, name
 }
 
-// checkDigest compares the digest of a body as it was carried; line ends that were changed on the way are tried too.
-func checkDigest(method string, want, data []byte) (digest, variant string) {
+// digests holds the digests of one body by one method, so that many References to it cost one reading.
+type digests struct {
+	path, method string
+	sums         [][]byte // in the order of digestForms
+}
+
+// digestForms are the ways to write a body that are tried: as it was carried, then with line ends as they may have been
+// before they were changed on the way.
+var digestForms = []string{"", "line ends as LF", "line ends as CRLF", "with a final CRLF", "without the final line end"}
+
+func newDigests(path, method string, data []byte) *digests {
+	ds := &digests{path: path, method: method}
 	sum := func(b []byte) []byte {
 		switch method {
 		case "sha256":
@@ -220,21 +250,24 @@ func checkDigest(method string, want, data []byte) (digest, variant string) {
 		}
 		return nil
 	}
-	h := sum(data)
-	if h == nil {
-		return "unresolved", ""
-	}
-	if bytes.Equal(h, want) {
-		return "ok", ""
+	if sum(nil) == nil {
+		return ds
 	}
 	lf := bytes.ReplaceAll(data, []byte("\r\n"), []byte("\n"))
-	crlf := bytes.ReplaceAll(lf, []byte("\n"), []byte("\r\n"))
-	for _, v := range []struct {
-		how string
-		b   []byte
-	}{{"line ends as LF", lf}, {"line ends as CRLF", crlf}, {"with a final CRLF", append(bytes.Clone(data), '\r', '\n')}, {"without the final line end", bytes.TrimRight(data, "\r\n")}} {
-		if bytes.Equal(sum(v.b), want) {
-			return "ok", v.how
+	for _, b := range [][]byte{data, lf, bytes.ReplaceAll(lf, []byte("\n"), []byte("\r\n")), append(bytes.Clone(data), '\r', '\n'), bytes.TrimRight(data, "\r\n")} {
+		ds.sums = append(ds.sums, sum(b))
+	}
+	return ds
+}
+
+// check compares the digest of a Reference.
+func (ds *digests) check(want []byte) (digest, variant string) {
+	if len(ds.sums) == 0 {
+		return "unresolved", ""
+	}
+	for i, h := range ds.sums {
+		if bytes.Equal(h, want) {
+			return "ok", digestForms[i]
 		}
 	}
 	return "mismatch", ""

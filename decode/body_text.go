@@ -19,10 +19,9 @@ var (
 )
 
 // dataBody shows what no other dissector wants.
-var dataBody = &BodyType{Name: "data", Types: []string{"application/octet-stream"}, Look: func([]byte) bool { return false }, Dissect: dissectData}
+var dataBody = BodyType{Name: "data", Types: []string{"application/octet-stream", "*"}, Look: func([]byte) bool { return false }, Dissect: dissectData}
 
 func init() {
-	registerBody(*dataBody)
 	registerBody(BodyType{Name: "json", Types: []string{"application/json", "*+json"}, Look: looksLikeJSON, Dissect: dissectJSON})
 	registerBody(BodyType{Name: "text", Types: []string{"text/plain"}, Look: func([]byte) bool { return false }, Dissect: dissectText})
 }
@@ -92,8 +91,11 @@ func (c *Context) jsonSecrets(p *Part) (text []byte, withheld bool) {
 		j := skipJSONSpace(b, e)
 		if j < len(b) && b[j] == ':' && secretMember(jsonText(string(b[i:e]))) {
 			v := skipJSONSpace(b, j+1)
-			end := jsonEnd(b, v)
-			if v < len(b) && b[v] == '"' && end-v > 2 {
+			end := v
+			if v < len(b) && b[v] == '"' {
+				end = jsonEnd(b, v)
+			}
+			if end-v > 2 {
 				c.mask(p.Src, p.Off+v+1, end-v-2)
 				out = append(out, b[done:v+1]...)
 				out = append(out, withheldText(b[v+1:end-1], 0, end-v-2)...)

@@ -459,6 +459,7 @@ var xmlFields = registerTree("xml", "XML document", "XML 1.0 2.1", false)
 
 func init() {
 	registerBody(BodyType{Name: "xml", Types: []string{"application/xml", "text/xml", "*+xml"}, Look: looksLikeXML, Dissect: dissectXML})
+	registerBody(dataBody) // last, for it takes every type
 }
 
 func looksLikeXML(b []byte) bool {

@@ -62,6 +62,9 @@ func (c *Context) sealed(s *sealedData) opened {
 		o.prot.State, o.prot.Reason = record.Failed, s.bad
 		return o
 	}
+	if s.payload {
+		return o // MCData payloads have keys of another derivation (TS 33.180 F.1.5), which the ring does not try
+	}
 	plain, prot := unsealer(c, s)
 	o.prot = prot
 	if plain == nil {
@@ -398,12 +401,9 @@ func (c *Context) mask(src, off, length int) {
 		off = min(max(off, 0), len(s.Data))
 		length = min(length, len(s.Data)-off)
 		m := record.Range{Off: uint32(off), Len: uint32(length)}
-		for _, have := range s.Masked {
-			if have == m {
-				return
-			}
+		if n := len(s.Masked); n == 0 || s.Masked[n-1] != m {
+			s.Masked = append(s.Masked, m)
 		}
-		s.Masked = append(s.Masked, m)
 		if s.Kind == record.Decrypted || s.Parent < 0 || s.Parent >= len(r.Sources) || src == 0 {
 			return
 		}
