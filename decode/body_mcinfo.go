@@ -531,7 +531,11 @@ func (r *infoRun) value(d *xmlDoc, k int32, e *infoElement, prot record.Protecti
 			other = true
 			if name == "anyExt" && string(d.nodes[c].space) == s.space {
 				for x := range d.kids(c) {
-					r.stray(d, x, "in the anyExt of "+e.xml)
+					if s.byName[string(d.nodes[x].local)] != nil {
+						r.tree(d, x, s.unknown) // says something of this element, not of the request
+					} else {
+						r.stray(d, x, "in the anyExt of "+e.xml)
+					}
 				}
 			} else {
 				r.tree(d, c, s.unknown)

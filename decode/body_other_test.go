@@ -51,6 +51,17 @@ func TestXMLByRoot(t *testing.T) {
 	}
 }
 
+func TestXMLLimits(t *testing.T) {
+	for in, lim := range map[string]Limits{"<a><b/><b/></a>": {XMLNodes: 2}, "<a><b><c/></b></a>": {XMLDepth: 2}, "<a>xxxxxxxx</a>": {XMLOctets: 6}} {
+		opt := everything()
+		opt.Limits = lim
+		r, _ := dissectOne(t, "application/xml", []byte(in), opt)
+		if ids(r) != "limit-xml" || value(t, r, "xml.name") != "a" {
+			t.Errorf("%s: %s", in, dump(r))
+		}
+	}
+}
+
 func TestXMLSecrets(t *testing.T) {
 	r, _ := dissectOne(t, "application/xml", []byte(`<KmsKeySet><UserDecryptKey>0411</UserDecryptKey><UserPubTokenPVT>0422</UserPubTokenPVT></KmsKeySet>`), everything())
 	if got := value(t, r, "xml.children.text"); got != "[4 characters withheld],0422" {

@@ -3,6 +3,7 @@ package decode
 import (
 	"bytes"
 	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/mcxdump/mcxdump/decode/record"
@@ -113,7 +114,9 @@ func (d *xmlDoc) free() {
 
 // report turns what is wrong with the document into a finding.
 func (d *xmlDoc) report(c *Context) {
-	if e := d.err; e != nil {
+	if e := d.err; e != nil && e.Cause.Limit() {
+		c.Find("limit-xml", record.Warning, "mcxdump", "the rest of the XML document was not read: "+e.Text, d.p, nil, d.p.Place(e.Off, 0))
+	} else if e != nil {
 		c.Find("XML-12", record.Error, "XML 1.0 2.1", "malformed or unsafe XML: "+e.Text, d.p, nil, d.p.Place(e.Off, 0))
 	}
 	if e := d.nsErr; e != nil && d.err == nil {
@@ -487,6 +490,7 @@ func dissectXML(c *Context, p *Part) {
 		b.Dissect(c, p)
 		return
 	}
+	c.mcx = c.mcx || strings.Contains(p.Type, "3gpp.mc") || bytes.Contains(d.nodes[root].space, []byte(":3gpp:"))
 	c.tree(d, root, xmlFields)
 	d.report(c)
 	c.Say(xmlWords(d, root))

@@ -114,6 +114,9 @@ var causeNames = [...]string{"", "truncated", "syntax", "name", "character", "en
 	"duplicate attribute", "document type", "encoding", "version", "declaration", "comment", "CDATA end", "outside root",
 	"no root", "name space", "size limit", "depth limit", "item limit"}
 
+// Limit tells a limit of this package from a defect of the document.
+func (c Cause) Limit() bool { return c >= LimitSize }
+
 func (c Cause) String() string {
 	if int(c) < len(causeNames) {
 		return causeNames[c]

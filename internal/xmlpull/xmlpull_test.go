@@ -147,7 +147,7 @@ func TestLimits(t *testing.T) {
 		if r.err != nil {
 			got = r.err.Cause
 		}
-		if got != c.want {
+		if got != c.want || got.Limit() != (got != 0) {
 			t.Errorf("%.40s: %v, want %v", c.in, r.Err(), c.want)
 		}
 	}

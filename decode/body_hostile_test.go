@@ -1,0 +1,111 @@
+package decode
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mcxdump/mcxdump/decode/record"
+)
+
+// Bodies made to be expensive: each of a few hundred kilooctets must be read in time that is in proportion to its
+// size. The bound is wide, for slow machines under load; what is quadratic takes minutes.
+func TestHostileBodies(t *testing.T) {
+	const size = 400 << 10
+	rep := func(s string) string { return strings.Repeat(s, size/len(s)) }
+	numbered := func(format string) string {
+		var b bytes.Buffer
+		for i := 0; b.Len() < size; i++ {
+			fmt.Fprintf(&b, format, i)
+		}
+		return b.String()
+	}
+	big := []Part{{Path: "2", Type: "text/plain", ContentID: "b", Data: []byte(rep("x\n"))}}
+	ref := `<ds:Reference URI="cid:b"><ds:DigestMethod Algorithm="http://www.w3.org/2001/04/xmlenc#sha256"/><ds:DigestValue>AAAA</ds:DigestValue></ds:Reference>`
+	for _, c := range []struct {
+		what, typ, body string
+		siblings        []Part
+	}{
+		{"elements", "application/xml", "<a>" + rep("<b/>") + "</a>", nil},
+		{"mixed content", "application/xml", "<a>" + rep("x<b/>") + "</a>", nil},
+		{"attributes", "application/xml", "<a" + numbered(" a%d='1'") + "/>", nil},
+		{"attributes in one name space", "application/xml", "<a xmlns:p='u'" + numbered(" p:a%d='1'") + "/>", nil},
+		{"declarations", "application/xml", "<a" + numbered(" xmlns:a%d='1'") + "/>", nil},
+		{"prefixes", "application/xml", "<a" + strings.Repeat(" xmlns:b='1'", 1) + ">" + rep("<c:d/>") + "</a>", nil},
+		{"depth", "application/xml", rep("<a>"), nil},
+		{"entities", "application/xml", "<a>" + rep("&amp;") + "</a>", nil},
+		{"CDATA", "application/xml", "<a>" + rep("<![CDATA[x]]>") + "</a>", nil},
+		{"EncryptedData", "application/xml", "<a>" + rep(encrypted(kat)) + "</a>", nil},
+		{"alternating lists", "application/xml", "<a>" + rep(encrypted(kat)+"<b/>") + "</a>", nil},
+		{"unknown elements", typMCPTT, mcptt(rep("<new/>")), nil},
+		{"one element again and again", typMCPTT, mcptt(rep("<session-type>a</session-type>")), nil},
+		{"value children", typMCPTT, mcptt("<emergency-ind type='Normal'>" + rep("<mcpttBoolean>x</mcpttBoolean>") + "</emergency-ind>"), nil},
+		{"tokens", typMCPTT, mcptt(rep(clearToken)), nil},
+		{"token of many claims", typMCPTT, token1(`{}`, "{"+strings.TrimSuffix(numbered(`"a%d":1,`)[:40<<10], ",")+`"z":1}`, sig86), nil},
+		{"token of one claim", typMCPTT, token1(`{}`, "{"+strings.Repeat(`"a":1,`, 6000)+`"z":1}`, sig86), nil},
+		{"parameters of a URI", typMCPTT, mcptt("<mcptt-request-uri type='Normal'><mcpttURI>sip:a" + rep(";iv=A;key-id=A") + "@mc1-encrypted.3gppnetwork.org</mcpttURI></mcptt-request-uri>"), nil},
+		{"entities of settings", "application/poc-settings+xml", poc("</entity>" + rep("<entity id='1'></entity>") + "<entity id='2'>"), nil},
+		{"references", typSigned, strings.Replace(signedDoc, "<ds:Reference ", rep(ref)+"<ds:Reference ", 1), big},
+		{"signatures", typSigned, "<signatures xmlns='urn:3gpp:ns:mcpttSignedDoc:1.0'>" + rep("<ds:Signature xmlns:ds='http://www.w3.org/2000/09/xmldsig#'><ds:SignedInfo>"+ref+"</ds:SignedInfo></ds:Signature>") + "</signatures>", big},
+		{"keys in SDP", "application/sdp", "v=0\r\n" + rep("a=crypto:1 X inline:AAAA\r\n"), nil},
+		{"media", "application/sdp", "v=0\r\n" + rep("m=audio 1 RTP/AVP 0\r\n"), nil},
+		{"formats", "application/sdp", "v=0\r\nm=audio 1 RTP/AVP" + rep(" 0") + "\r\n", nil},
+		{"key-mgmt", "application/sdp", "v=0\r\n" + rep("a=key-mgmt:mikey ARoFASq83vABAgYAAQAAAAQqvN7w\r\n"), nil},
+		{"floor control", "application/sdp", "v=0\r\nm=application 1 udp MCPTT\r\na=fmtp:MCPTT " + numbered("a%d;") + "\r\n", nil},
+		{"objects in JSON", "application/json", strings.Repeat(`{"code":`, 9000) + `"` + rep("x") + `"` + strings.Repeat("}", 9000), nil},
+		{"secrets in JSON", "application/json", "[" + rep(`{"code":"x"},`) + "1]", nil},
+		{"payloads", "application/vnd.3gpp.mcdata-payload", "\x03\xff" + rep("\x78\x00\x01\x01"), nil},
+		{"elements of MCData", "application/vnd.3gpp.mcdata-payload", "\x03\xff" + rep("\x80\x78\x00\x01\x01"), nil},
+		{"identities", "application/mikey", string(imessage[:21]) + string(append([]byte{14}, imessage[22:31]...)) + strings.Repeat("\x0e\x01\x01\x00\x00", 12000), nil},
+		{"policies", "application/mikey", string(imessage[:21]) + string(append([]byte{10}, imessage[22:31]...)) + strings.Repeat("\x0a\x00\x00\x00\xc8"+strings.Repeat("\x01\x00", 100), 250), nil},
+	} {
+		start := time.Now()
+		bt := bodyByType(c.typ)
+		r, _ := dissectWith(t, bt, c.typ, []byte(c.body), everything(), c.siblings)
+		dissectWith(t, bt, c.typ, []byte(c.body), Options{}, c.siblings)
+		if d := time.Since(start); d > 5*time.Second {
+			t.Errorf("%s: %v for %d octets", c.what, d, len(c.body))
+		} else if testing.Verbose() {
+			t.Logf("%s: %v, %d nodes, %d findings", c.what, d, len(r.Nodes), len(r.Findings))
+		}
+		if len(r.Nodes) > record.DefaultNodes || len(r.Findings) > record.MaxFindings {
+			t.Errorf("%s: %d nodes, %d findings", c.what, len(r.Nodes), len(r.Findings))
+		}
+	}
+}
+
+// The register of fields holds to the rules of its names.
+func TestBodyFields(t *testing.T) {
+	roots := map[string]bool{}
+	for _, b := range []*record.Field{mcpttInfo.self, mcvideoInfo.self, mcdataInfo.self, mikeyBody.self, pocSelf, sigList, sdpSelf, xmlFields.self, mdSelf, textField, jsonField, dataSelf} {
+		roots[b.Name] = true
+	}
+	seen := 0
+	for _, f := range record.Fields() {
+		root, _, _ := strings.Cut(f.Name, ".")
+		if !roots[root] {
+			continue
+		}
+		seen++
+		switch {
+		case f.Title == "" || strings.TrimSpace(f.Title) != f.Title || strings.HasSuffix(f.Title, "."):
+			t.Errorf("%s: title %q", f.Name, f.Title)
+		case f.Clause != "mcxdump" && !strings.HasPrefix(f.Clause, "TS ") && !strings.HasPrefix(f.Clause, "RFC ") && !strings.HasPrefix(f.Clause, "XML "):
+			t.Errorf("%s: clause %q", f.Name, f.Clause)
+		case f.Kind == record.Protected && f.Of == record.Object:
+			t.Errorf("%s: protected without a kind of value", f.Name)
+		case strings.Contains(f.Name, "mcptt_info.mcptt_"), strings.Contains(f.Name, "mcvideo_info.mcvideo_"), strings.Contains(f.Name, "mcdata_info.mcdata_"):
+			t.Errorf("%s: the service's prefix is not dropped", f.Name)
+		}
+	}
+	if seen < 400 {
+		t.Errorf("only %d fields", seen)
+	}
+	for _, s := range infoServices {
+		if len(s.elements) > maxInfoElements {
+			t.Errorf("%s has %d elements", s.name, len(s.elements))
+		}
+	}
+}
