@@ -22,12 +22,13 @@ const (
 	encNFLOG
 	encExported
 	encICMP
+	encESP // null encryption
 	encLAN // an Ethernet frame inside another layer
 	numEncap
 )
 
 var encapNames = [numEncap]string{"vlan", "qinq", "ppp", "pppoe", "hdlc", "mpls", "ipip", "6in4", "ip6tnl", "gre", "erspan", "vxlan", "geneve",
-	"gtpu", "l2tp", "nflog", "exported", "icmp", "eth"}
+	"gtpu", "l2tp", "nflog", "exported", "icmp", "esp", "eth"}
 
 // EncapNames lists every name that [Unit.Encap] can hold.
 func EncapNames() []string { return append([]string(nil), encapNames[:]...) }

@@ -56,6 +56,7 @@ type fragSet struct {
 
 const (
 	fragCost      = 512   // octets that a set costs beside its pieces
+	seenCost      = 24
 	fragCopyTime  = 200e6 // how long copies of the fragments of a complete datagram are known, nanoseconds
 	maxDatagram   = 65535
 	maxFragFrames = 16
@@ -101,8 +102,9 @@ func (t *fragTable) remove(s *fragSet) {
 
 func (t *fragTable) drop(s *fragSet) { // keeps the entry and frees what it holds
 	s.list = nil
-	t.bytes -= s.held - fragCost
-	s.held = fragCost
+	keep := int64(fragCost + seenCost*len(s.seen))
+	t.bytes += keep - s.held
+	s.held = keep
 }
 
 // fragment keeps one fragment, b at octet off of its datagram, and goes on with the datagram when it is complete.
@@ -190,8 +192,9 @@ func (d *Decoder) fragment(p *packet, proto byte, id uint32, off int, more bool,
 				s.frames = append(s.frames, d.cur.Number)
 			}
 		}
-		s.held += int64(r.added + r.pieces*pieceCost)
-		d.frags.bytes += int64(r.added + r.pieces*pieceCost)
+		n := int64(r.added + r.pieces*pieceCost + seenCost)
+		s.held += n
+		d.frags.bytes += n
 		if len(s.list) > d.cfg.FragmentPieces {
 			d.limit(LimitFragmentPieces)
 			d.kill(s)
@@ -259,7 +262,7 @@ func (d *Decoder) wanted(p *packet, proto byte, b []byte) sipparse.Verdict {
 			return sipparse.No
 		}
 		return sipparse.Yes
-	case protoSCTP, protoIPIP, protoIPv6, protoGRE, protoAH, protoL2TP, protoMPLS, protoEtherIP, protoEthernet,
+	case protoSCTP, protoIPIP, protoIPv6, protoGRE, protoESP, protoAH, protoL2TP, protoMPLS, protoEtherIP, protoEthernet,
 		protoHopByHop, protoRouting, protoDest, protoMobility, protoHIP, protoShim6:
 		return sipparse.Yes
 	}

@@ -365,3 +365,33 @@ func TestFragmentReuse(t *testing.T) {
 		t.Errorf("%d units", len(got))
 	}
 }
+
+// TestFragmentNextHeader: only the first fragment's next header counts (RFC 8200 4.5).
+func TestFragmentNextHeader(t *testing.T) {
+	msg := long(2000)
+	dgram := build(udpHeader{40000, 5070}, msg)
+	list := split(len(dgram), 1200)
+	for _, idx := range [][]int{{0, 1}, {1, 0}} {
+		f := newFeed(Config{})
+		for _, i := range idx {
+			f.frame(fragFrameProto(true, []byte{protoUDP, protoTCP}[i], 7, false, dgram, list[i]))
+		}
+		if !slices.Equal(f.texts(), []string{msg}) {
+			t.Errorf("%v: %+v", idx, f.d.stats)
+		}
+	}
+}
+
+// TestJumbogram: an IPv6 datagram above 65535 octets (RFC 2675).
+func TestJumbogram(t *testing.T) {
+	msg := long(70000)
+	u := build(udpHeader{40000, 5070}, msg)
+	u[4], u[5] = 0, 0
+	n := uint32(8 + len(u))
+	hop := cat([]byte{protoUDP, 0, 0xc2, 4}, be32(n))
+	f := newFeed(Config{})
+	f.frame(build(etherHeader{etIPv6}, ipHeader{v6: true, proto: protoHopByHop, total: -1}, hop, u, "padding"))
+	if !slices.Equal(f.texts(), []string{msg}) || f.units[0].Truncated {
+		t.Errorf("%d units %+v", len(f.units), f.d.stats)
+	}
+}

@@ -127,3 +127,20 @@ func TestSCTPFlood(t *testing.T) {
 		t.Error(f.d.assocs.bytes)
 	}
 }
+
+// TestSCTPOtherMessage: numbers in a row do not make one message of fragments that belong to two.
+func TestSCTPOtherMessage(t *testing.T) {
+	a := request("INVITE", 1000)
+	f := newFeed(Config{})
+	f.frame(sctpFrame(5, "", "", dataChunk(2, 1, 1, 1, []byte(a[:600])), dataChunk(1, 2, 1, 2, []byte(a[600:]))))
+	f.frame(sctpFrame(5, "", "", dataChunk(2, 3, 1, 3, []byte(a[:600])), dataChunk(1, 4, 2, 3, []byte(a[600:]))))
+	f.d.Flush()
+	for _, u := range f.units {
+		if !u.Truncated || string(u.Data) != a[:600] {
+			t.Errorf("%q", u.Data)
+		}
+	}
+	if len(f.units) != 2 {
+		t.Errorf("%d units", len(f.units))
+	}
+}

@@ -46,6 +46,7 @@ type Stats struct {
 	Malformed     uint64 // layers that contradict themselves or end early
 	UnknownLinks  map[uint16]uint64
 	LooseLengths  uint64 // UDP length that contradicts IP's
+	Encrypted     uint64 // ESP packets that are not readable without their keys
 	TunnelSignals uint64 // tunnel signalling: GTP echo and end marker, L2TP control, PPPoE discovery
 
 	Segments        uint64 // TCP segments with payload on streams that were looked at
@@ -58,6 +59,7 @@ type Stats struct {
 	StreamsSIP      uint64 // directions that turned out to be SIP
 	StreamsWS       uint64 // directions that turned out to be WebSocket
 	StreamsIgnored  uint64 // directions that were dropped from the road
+	StreamsTLS      uint64 // of them those that began like TLS
 
 	Fragments          uint64 // IP fragments
 	FragmentSets       uint64 // datagrams that came in fragments

@@ -56,6 +56,9 @@ func (d *Decoder) decide(st *stream) {
 			}
 		}
 	}
+	if len(b) > 2 && b[0] == 22 && b[1] == 3 { // a handshake record (RFC 8446 5.1)
+		d.stats.StreamsTLS++
+	}
 	d.ignore(st)
 }
 

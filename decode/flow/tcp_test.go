@@ -226,6 +226,7 @@ func TestTCPProbes(t *testing.T) {
 	co.data(len(a)-1, "")
 	co.data(len(a), b[:1]) // zero-window probe
 	co.data(len(a), b[:1])
+	co.data(len(a), "\x00") // keep-alive after it
 	co.data(len(a)+1, b[1:])
 	co.data(len(a+b), "\r\n\r\n")
 	co.data(len(a+b)+4, "\r\n")
@@ -423,6 +424,9 @@ func TestTCPIgnored(t *testing.T) {
 		for i := range 100 {
 			co.data(1000*(i+1), strings.Repeat("\x17\x03\x03", 400))
 		}
+		if tls := first[0] == 22; tls != (f.d.stats.StreamsTLS == 1) {
+			t.Errorf("%q: %+v", first, f.d.stats)
+		}
 		if f.d.streams.bytes() > streamCost || f.d.stats.StreamsIgnored != 1 {
 			t.Errorf("%q: %d octets held, %+v", first, f.d.streams.bytes(), f.d.stats)
 		}
@@ -510,4 +514,71 @@ func TestTCPFlood(t *testing.T) {
 	if len(f.findings) != 4 { // at 1, 10, 100 and 1000
 		t.Errorf("%v", f.findings)
 	}
+}
+
+// FuzzSegments: a stream of SIP messages, cut, repeated and reordered as the script says, gives only messages of the
+// stream or beginnings of them, each message at most once, in order.
+func FuzzSegments(f *testing.F) {
+	var want []string
+	stream := ""
+	for i := range 4 {
+		m := strings.Replace(request("INVITE", 100*i), "Call-ID: 1", "Call-ID: "+itoa(i+10), 1)
+		want = append(want, m)
+		stream += m
+	}
+	f.Add([]byte{0, 255, 1, 255, 2, 255, 3, 255, 4, 255, 5, 255, 6, 255}, uint32(0), true)
+	f.Add([]byte{3, 200, 0, 255, 2, 10, 1, 255, 3, 3, 9, 255}, uint32(0xfffffe00), false)
+	f.Add([]byte{0, 255, 5, 255, 200, 0, 201, 0, 1, 255}, uint32(7), true)
+	f.Fuzz(func(t *testing.T, script []byte, isn uint32, syn bool) {
+		co, fe := newConn(Config{StreamBytes: 4000, StreamSegments: 16})
+		co.isn = isn
+		if syn {
+			co.syn()
+		}
+		for len(script) >= 2 {
+			at, n := int(script[0])*8, int(script[1])*2
+			script = script[2:]
+			switch {
+			case at >= 1900: // rare things
+				switch n % 4 {
+				case 0:
+					co.rst(at - 1900)
+				case 1:
+					co.fin(len(stream))
+				case 2:
+					co.ackOf(at)
+				case 3:
+					fe.time += 6e9
+				}
+				continue
+			case at > len(stream):
+				continue
+			}
+			co.data(at, stream[at:min(len(stream), at+n)])
+		}
+		fe.d.Flush()
+		next := 0
+		for _, u := range fe.units {
+			i := next
+			for i < len(want) && !strings.HasPrefix(want[i], string(u.Data)) {
+				i++
+			}
+			switch {
+			case u.Truncated:
+				if i == len(want) && !strings.Contains(stream, string(u.Data[:min(len(u.Data), 20)])) {
+					t.Fatalf("not of the stream: %q", u.Data)
+				}
+			case i == len(want) && syn:
+				t.Fatalf("not a message of the stream, or out of order: %q", u.Data)
+			case i < len(want):
+				next = i + 1
+			}
+			if len(u.Frames) == 0 || len(u.Segments) == 0 || u.Segments[0].Off != 0 {
+				t.Fatalf("%+v", u)
+			}
+		}
+		if d := fe.d; d.streams.bytes() != 0 || len(d.streams.m)+len(d.streams.heap) != 0 {
+			t.Fatal("state left")
+		}
+	})
 }

@@ -159,6 +159,11 @@ func (d *Decoder) udpTunnel(p *packet, b []byte) {
 				d.gre(p, b)
 				return
 			}
+		case portESP: // four octets of zero come before IKE
+			if len(b) >= 8 && binary.BigEndian.Uint32(b) != 0 {
+				d.esp(p, b)
+				return
+			}
 		case portMPLS:
 			if len(b) >= 4 {
 				d.mpls(p, b)

@@ -20,11 +20,12 @@ const (
 	portL2TP     = 1701 // RFC 2661
 	portGRE      = 4754 // RFC 8086
 	portMPLS     = 6635 // RFC 7510
+	portESP      = 4500 // RFC 3948
 )
 
 func tunnelPort(port uint16) bool {
 	switch port {
-	case portGTPU, portVXLAN, portVXLANOl, portVXLANGPE, portGENEVE, portL2TP, portGRE, portMPLS:
+	case portGTPU, portVXLAN, portVXLANOl, portVXLANGPE, portGENEVE, portL2TP, portGRE, portMPLS, portESP:
 		return true
 	}
 	return false
