@@ -78,8 +78,8 @@ func (d *Redactor) host(s string) string {
 var (
 	reToken  = regexp.MustCompile(`eyJ[A-Za-z0-9_=-]+\.[A-Za-z0-9_=-]*(?:\.[A-Za-z0-9_=-]*){0,3}(?:\[[^\]]*withheld[^\]]*\])?`)
 	reBearer = regexp.MustCompile(`(?i)\b(bearer|basic|digest-token)(\s+)([^\s,;"]+)`)
-	// <"name" or name><sip:...
-	reNamed = regexp.MustCompile(`("(?:[^"\\]|\\.)*"|[^\s<>",;:@=][^<>",;:@=]*?)(\s*<(?:sips?|tel|im|pres|mailto|urn):)`)
+	// "name" or name in front of <sip:...
+	reNamed = regexp.MustCompile(`(^|[\s,])("(?:[^"\\]|\\.)*"|[^\s<>",;:@=][^<>",;:@=]*?)(\s*<(?:sips?|tel|im|pres|mailto):)`)
 	// One expression, so that what was a URI is not looked at again as an address: scheme, user, host, port | user, host.
 	reURI = regexp.MustCompile(`(?i)\b(sips?|mailto|im|pres|xmpp|h323):([^\s<>"'@\[\]]+@)?(\[[0-9a-f:.]+\]|[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?)(:[0-9]+)?` +
 		`|([a-z0-9_.!~*'%&=+$/-]+)@([a-z0-9](?:[a-z0-9.-]*[a-z0-9])?)`)
@@ -113,11 +113,11 @@ func (d *Redactor) text(s string, ids known) string {
 	if strings.Contains(s, "<") {
 		s = reNamed.ReplaceAllStringFunc(s, func(t string) string {
 			m := reNamed.FindStringSubmatch(t)
-			n := strings.Trim(m[1], `"`)
+			n := strings.Trim(m[2], `"`)
 			if strings.TrimSpace(n) == "" {
 				return t
 			}
-			return `"` + d.pseudonym("name", n, 8) + `"` + m[2]
+			return m[1] + `"` + d.pseudonym("name", n, 8) + `"` + m[3]
 		})
 	}
 	if strings.Contains(s, "=") {

@@ -221,6 +221,10 @@ func (w *treeWriter) node(j, depth int) {
 	n := &w.r.Nodes[j]
 	w.indent(depth)
 	generated := n.Flags&record.Generated != 0 && n.Flags&record.HasRange == 0 && w.r.Type == record.Message
+	if name, value := w.pair(j); value != nil {
+		w.pairLine(j, name, value, depth)
+		return
+	}
 	if generated {
 		w.str("[")
 	}
@@ -240,35 +244,101 @@ func (w *treeWriter) node(j, depth int) {
 		w.str(": ")
 		block = w.value(n, k)
 	}
+	if k == record.Object && n.Str == "" {
+		w.label(j)
+	}
 	if n.Field.Kind == record.Protected {
 		w.protection(w.r.Protection(n), n.Flags&record.HasValue != 0)
 	}
 	if generated {
 		w.str("]")
 	}
-	if w.o.Hex && n.Flags&record.HasRange != 0 {
-		w.sgr(dim)
-		w.str(" [")
-		if n.Src != 0 {
-			w.str("source ")
-			w.dst = strconv.AppendUint(w.dst, uint64(n.Src), 10)
-			w.str(": ")
-		}
-		w.dst = strconv.AppendUint(w.dst, uint64(n.Off), 10)
-		w.str("..")
-		w.dst = strconv.AppendUint(w.dst, uint64(n.Off)+uint64(n.Len), 10)
-		w.str(")")
-		w.plain()
-	}
+	w.octets(n)
 	w.str("\n")
 	w.block(block, depth+1)
-	for i, at := range w.at {
-		if at == j {
-			w.finding(&w.r.Findings[i], depth+1)
-		}
-	}
+	w.findingsAt(j, depth+1)
 	for c := j + 1; c < int(n.End); c = max(int(w.r.Nodes[c].End), c+1) {
 		w.node(c, depth+1)
+	}
+}
+
+// octets appends a node's range.
+func (w *treeWriter) octets(n *record.Node) {
+	if !w.o.Hex || n.Flags&record.HasRange == 0 {
+		return
+	}
+	w.sgr(dim)
+	w.str(" [")
+	if n.Src != 0 {
+		w.str("source ")
+		w.dst = strconv.AppendUint(w.dst, uint64(n.Src), 10)
+		w.str(": ")
+	}
+	w.dst = strconv.AppendUint(w.dst, uint64(n.Off), 10)
+	w.str("..")
+	w.dst = strconv.AppendUint(w.dst, uint64(n.Off)+uint64(n.Len), 10)
+	w.str(")")
+	w.plain()
+}
+
+func (w *treeWriter) findingsAt(j, depth int) {
+	for i, at := range w.at {
+		if at == j {
+			w.finding(&w.r.Findings[i], depth)
+		}
+	}
+}
+
+// pair recognises an object that is nothing but a name and a value, such as a header field: one line is enough.
+func (w *treeWriter) pair(j int) (name, value *record.Node) {
+	nodes := w.r.Nodes
+	n := &nodes[j]
+	if n.Field.Kind != record.Object || !n.Field.List || int(n.End) != j+3 || nodes[j+1].End != int32(j+2) {
+		return nil, nil
+	}
+	name, value = &nodes[j+1], &nodes[j+2]
+	for i, x := range []*record.Node{name, value} {
+		if x.Field.Kind != record.String || x.Field.Key() != [...]string{"name", "value"}[i] || x.Flags&record.HasValue == 0 || strings.IndexByte(x.Str, '\n') >= 0 {
+			return nil, nil
+		}
+	}
+	return name, value
+}
+
+func (w *treeWriter) pairLine(j int, name, value *record.Node, depth int) {
+	w.sgr(bold)
+	w.wire(name.Str)
+	w.plain()
+	w.dst = appendMarks(w.dst, name)
+	w.str(": ")
+	w.wire(value.Str)
+	w.dst = appendMarks(w.dst, value)
+	w.octets(&w.r.Nodes[j])
+	w.str("\n")
+	for k := range 3 {
+		w.findingsAt(j+k, depth+1)
+	}
+}
+
+// labels are the members by which one object of a list is told from the others, best first.
+var labels = [...]string{"name", "path", "uri", "id"}
+
+// label appends the member that names an object of a list.
+func (w *treeWriter) label(j int) {
+	if !w.r.Nodes[j].Field.List {
+		return
+	}
+	for _, key := range labels {
+		for c := j + 1; c < int(w.r.Nodes[j].End); c = max(int(w.r.Nodes[c].End), c+1) {
+			n := &w.r.Nodes[c]
+			if n.Field.Key() != key || n.Field.Kind != record.String || n.Flags&record.HasValue == 0 || n.Str == "" || len(n.Str) > 200 {
+				continue
+			}
+			w.str(": ")
+			w.wire(n.Str)
+			w.dst = appendMarks(w.dst, n)
+			return
+		}
 	}
 }
 

@@ -25,7 +25,7 @@ func TestTree(t *testing.T) {
         [From]
             [URI: sip:alice@example.org]
             [Display name: Alice Ü]
-        [Contact]
+        [Contact: sip:alice@10.0.0.1]
             [URI: sip:alice@10.0.0.1]
             [Parameters]
                 [expires: 60]
@@ -33,7 +33,7 @@ func TestTree(t *testing.T) {
                 [+g.3gpp.mcptt: ]
                 [q: 0.7]
         [Path: sip:p1;lr]
-    Body [5..55)
+    Body: 1 [5..55)
         [Path: 1]
         [Media type: application/vnd.3gpp.mcptt-info+xml]
         MCPTT information [5..45)
@@ -46,7 +46,7 @@ func TestTree(t *testing.T) {
                 [Claims]
                     [mcptt_id: "sip:alice@example.org"]
                     [exp: 1700003600]
-    [Body]
+    [Body: 2]
         [Path: 2]
         [Media type: application/mikey]
         [MIKEY]
@@ -119,6 +119,27 @@ func TestTreeBlocks(t *testing.T) {
 		"            [Warning y: by its field]\n" +
 		"        Header:\n            | {\n            |   \"alg\": \"RS256\",\n            |   \"kid\": \"a key identifier that is rather long for one line\"\n            | }\n" +
 		"    [Note x: no place]\n\n"
+	if got := string(f.Append(nil, r)); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+func TestTreePairs(t *testing.T) {
+	r := &record.Record{Type: record.SummaryType}
+	b := record.Builder{R: r, Want: record.All()}
+	header := func(name, value string) {
+		b.Open(fHeaders, record.At(0, 0, 9))
+		b.Str(fHeaderName, name, record.Place{})
+		b.Str(fHeaderValue, value, record.Place{})
+		b.Close()
+	}
+	header("Via", "SIP/2.0/UDP\x1b x")
+	header("Subject", "a\nb")
+	r.Nodes[2].Flags |= record.Withheld
+	b.Finding(record.Finding{ID: "f", Message: "m", Field: "sip.headers.value"})
+	f, _ := New("tree", Options{Hex: true})
+	want := "Summary\n    Via: SIP/2.0/UDP\\x1b x[withheld] [0..9)\n        [Note f: m]\n" +
+		"    Header field: Subject [0..9)\n        Name: Subject\n        Value: 3 octets of text\n            | a\n            | b\n\n"
 	if got := string(f.Append(nil, r)); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
