@@ -16,8 +16,8 @@ import (
 var (
 	sigList      = regList("signatures", "Signatures", "TS 24.379 F.6", record.Object)
 	sigID        = reg("signatures.id", "Id of the signature", "TS 36.579-1 5.5.13.1", record.String)
-	sigState     = reg("signatures.state", "valid, invalid, no_key or unresolved", "TS 24.379 6.6.3.3.3", record.String)
-	sigReason    = reg("signatures.reason", "Why it is not valid", "TS 24.379 6.6.3.3.3", record.String)
+	sigState     = reg("signatures.state", "State", "TS 24.379 6.6.3.3.3", record.String)
+	sigReason    = reg("signatures.reason", "Reason", "TS 24.379 6.6.3.3.3", record.String)
 	sigKeyID     = reg("signatures.key_id", "Identifier of the key", "TS 24.379 6.6.3.3.3", record.String)
 	sigMethod    = reg("signatures.signature_method", "Signature method", "TS 24.379 6.6.3.3.3", record.String)
 	sigCanon     = reg("signatures.canonicalization", "Canonicalization method", "TS 24.379 6.6.3.3.3", record.String)
@@ -25,7 +25,7 @@ var (
 	sigRefs      = regList("signatures.references", "References", "TS 24.379 F.6", record.Object)
 	sigRefURI    = reg("signatures.references.uri", "URI", "TS 24.379 F.6", record.String)
 	sigRefBody   = reg("signatures.references.body", "Path of the body it covers", "TS 24.379 F.6", record.String)
-	sigRefDigest = reg("signatures.references.digest", "ok, mismatch or unresolved", "TS 24.379 6.6.3.3.3", record.String)
+	sigRefDigest = reg("signatures.references.digest", "Digest", "TS 24.379 6.6.3.3.3", record.String)
 	sigRefMethod = reg("signatures.references.digest_method", "Digest method", "TS 24.379 6.6.3.3.3", record.String)
 	sigRefHow    = reg("signatures.references.variant", "How the body had to be written for the digest to fit", "TS 24.379 6.6.3.3.3", record.String)
 	sigRefTrans  = regList("signatures.references.transforms", "Transforms", "XML Signature 4.4.3.4", record.String)
@@ -162,7 +162,9 @@ func (c *Context) signature(d *xmlDoc, n int32, run *signedRun) {
 		state, reason = "unresolved", record.ReasonUnresolvedReference
 	}
 	c.B.Str(sigState, state, record.Place{})
-	c.B.Str(sigReason, reason.String(), record.Place{})
+	if reason != record.NoReason {
+		c.B.Str(sigReason, reason.String(), record.Place{})
+	}
 	c.B.Close()
 }
 

@@ -56,6 +56,9 @@ func (r *mikeyRun) unwrap(raw []byte) {
 		return
 	}
 	r.un = r.ring.Unwrap(r.query(), raw)
+	if r.query().Explain != nil {
+		r.ring.Retrace(r.query(), raw)
+	}
 	switch {
 	case r.un.State == keys.Recovered:
 		r.verdict = " recovered"

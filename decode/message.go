@@ -44,6 +44,7 @@ type worker struct {
 	steps []string // of --explain
 
 	response, mcx bool
+	cut           bool // the capture lacks the end of the message
 }
 
 func newWorker(opt *Options) *worker {
@@ -62,7 +63,7 @@ func (w *worker) reset() *record.Record {
 	*r = record.Record{Nodes: r.Nodes[:0], Sources: r.Sources[:0], Prots: r.Prots[:0], Findings: r.Findings[:0]}
 	w.b.Reset(r)
 	w.c = Context{B: &w.b, opt: w.opt, words: w.c.words[:0]}
-	w.response, w.mcx = false, false
+	w.response, w.mcx, w.cut = false, false, false
 	return r
 }
 
@@ -72,7 +73,7 @@ func (w *worker) message(ctx context.Context, u *flow.Unit, number uint64) *reco
 	w.begin(number, u.Time, ctx)
 	r.Type, r.Number, r.Time, r.Frames, r.File, r.Interface = record.Message, number, u.Time, u.Frames, u.File, u.Interface
 	r.Transport, r.Encap, r.Quoted, r.Src, r.Dst = u.Transport, u.Encap, u.Quoted, u.Src, u.Dst
-	w.c.Time = u.Time
+	w.c.Time, w.cut = u.Time, u.Truncated
 	kind, name := record.Captured, "captured"
 	if u.Reassembled {
 		kind, name = record.Reassembled, "reassembled"
@@ -145,7 +146,9 @@ func (w *worker) sip(depth, src, base int, data []byte, datagram bool) bool {
 		w.response = !m.sip.Request
 	}
 	for i := range m.sip.Diags {
-		w.diag(m, &m.sip.Diags[i], "", 0)
+		if d := &m.sip.Diags[i]; depth > 0 || !w.cut || !blameTheCut(d, len(data)) {
+			w.diag(m, d, "", 0)
+		}
 	}
 	w.secrets(m)
 	w.learnHeaders(m)
@@ -166,6 +169,11 @@ func (w *worker) sip(depth, src, base int, data []byte, datagram bool) bool {
 		}
 	}
 	return true
+}
+
+// blameTheCut reports whether a defect of a truncated message is only that its end is missing.
+func blameTheCut(d *sipparse.Diag, size int) bool {
+	return strings.Contains(d.ID.String(), "missing") || int(d.Off)+int(d.Len) >= size || d.Header == sipparse.HdrContentLength
 }
 
 // diag turns a diagnostic of sipparse into a finding.

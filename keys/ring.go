@@ -658,3 +658,41 @@ func (o Origin) String() string {
 	}
 	return o.Name
 }
+
+// Recovered lists the keys that came out of I_MESSAGEs, in the order of the messages, each with the user that it was
+// found to be bound to where that is known. They are copies; whoever asks has to have been asked for secrets.
+func (r *Ring) Recovered() []Key {
+	r.mu.Lock()
+	var hs []*heldKey
+	for _, list := range r.held {
+		for _, h := range list {
+			if h.msg != nil {
+				hs = append(hs, h)
+			}
+		}
+	}
+	r.mu.Unlock()
+	slices.SortFunc(hs, func(a, b *heldKey) int {
+		if a.seq != b.seq {
+			return cmpUint(a.seq, b.seq)
+		}
+		return cmpUint(uint64(a.ID), uint64(b.ID))
+	})
+	var out []Key
+	for _, h := range hs {
+		k := h.Key
+		k.Key = NewSecret(h.Key.Key.Reveal())
+		if b := h.known.Load(); b != nil {
+			k.URI = b.user
+		}
+		if k.URI == "" && k.Type != GMK {
+			i, p := r.Parties(&Query{Seq: 1<<63 - 1}, h.msg)
+			if h.msg.fromServer() {
+				i = p
+			}
+			k.URI = i
+		}
+		out = append(out, k)
+	}
+	return out
+}

@@ -120,6 +120,9 @@ func (r *Ring) Unwrap(q *Query, raw []byte) *Unwrapped {
 	return e.res
 }
 
+// Retrace goes through the steps of Unwrap once more for q.Explain, whatever is known already. It changes nothing.
+func (r *Ring) Retrace(q *Query, raw []byte) { r.unwrap(q, raw) }
+
 // hold makes a recovered key available by its identifier.
 func (r *Ring) hold(seq uint64, u *Unwrapped) {
 	id := u.CSBID
@@ -378,6 +381,7 @@ func (r *Ring) open(q *Query, u *Unwrapped, sed []byte, name string, uid []byte,
 	u.State, u.Reason, u.Hint = KeyMissing, ReasonNoRSK, "no RSK for "+who+" of "+quoteKMS(kms)+" was given"
 	tried := false
 	for _, id := range ids {
+		q.explain("RSK for ", who, ": UID ", hex.EncodeToString(id.uid[:min(4, len(id.uid))]), "... ", id.words)
 		for form := range 2 {
 			octets := id.uid
 			if form == 1 {

@@ -363,7 +363,7 @@ func (o *readOptions) summary(s *streams, sum *decode.Summary, format string, ro
 		_, err := s.out.Write(sink.form.Append(nil, rec))
 		return err
 	case terminal(s.err) > 0 || sum.Lost():
-		ro.Terminal, ro.Color = terminal(s.err) > 0, false
+		ro.Terminal, ro.Color = true, false
 		ro.Width = terminal(s.err)
 		t, err := output.New("table", ro)
 		if err != nil {
