@@ -55,7 +55,7 @@ type fragSet struct {
 }
 
 const (
-	fragCost      = 512   // octets that a set costs beside its pieces
+	fragCost      = 512 // octets that a set costs beside its pieces
 	seenCost      = 24
 	fragCopyTime  = 200e6 // how long copies of the fragments of a complete datagram are known, nanoseconds
 	maxDatagram   = 65535

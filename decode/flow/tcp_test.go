@@ -568,10 +568,12 @@ func FuzzSegments(f *testing.F) {
 				if i == len(want) && !strings.Contains(stream, string(u.Data[:min(len(u.Data), 20)])) {
 					t.Fatalf("not of the stream: %q", u.Data)
 				}
-			case i == len(want) && syn:
-				t.Fatalf("not a message of the stream, or out of order: %q", u.Data)
 			case i < len(want):
 				next = i + 1
+			case !strings.Contains(stream, string(u.Data)) && syn: // after a gap, "ITE sip:..." passes for a request
+				t.Fatalf("not of the stream: %q", u.Data)
+			case slices.Contains(want, string(u.Data)) && syn:
+				t.Fatalf("out of order, or again: %q", u.Data)
 			}
 			if len(u.Frames) == 0 || len(u.Segments) == 0 || u.Segments[0].Off != 0 {
 				t.Fatalf("%+v", u)
