@@ -588,7 +588,7 @@ func nearest(s string, list []string) string {
 	if len(s) > 64 {
 		return ""
 	}
-	best, found := 1+len(s)/3, ""
+	best, found := 1+len(s)/4, ""
 	for _, w := range list {
 		if d := distance(strings.ToLower(s), strings.ToLower(w)); d <= best && d < len(w) {
 			best, found = d-1, w
@@ -597,25 +597,27 @@ func nearest(s string, list []string) string {
 	return found
 }
 
-// distance is the edit distance of Levenshtein.
+// distance is the edit distance, with the exchange of two neighbours as one edit.
 func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
+	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range last {
+		last[j] = j
 	}
 	for i := range len(a) {
-		diag := row[0]
 		row[0] = i + 1
 		for j := range len(b) {
-			cost := diag
-			if a[i] != b[j] {
-				cost++
+			cost := 1
+			if a[i] == b[j] {
+				cost = 0
 			}
-			diag = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+			row[j+1] = min(last[j]+cost, last[j+1]+1, row[j]+1)
+			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
+				row[j+1] = min(row[j+1], before[j-1]+1)
+			}
 		}
+		before, last, row = last, row, before
 	}
-	return row[len(b)]
+	return last[len(b)]
 }
 
 // tlsLabels are those of the NSS key log format, TLS 1.3 application traffic secrets having a number too.

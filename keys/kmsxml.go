@@ -64,6 +64,9 @@ var kmsRoots = map[string]bool{
 	"kmslookup": true, "kmscertificate": true, "signedkmscertificate": true, "kmskeyset": true,
 }
 
+const kmsExpected = "expected KmsResponse, SignedKmsResponse, KmsInit, KmsKeyProv, KmsCertCache, KmsCertificate, SignedKmsCertificate " +
+	"or KmsKeySet (TS 33.180 annex D)"
+
 func isKMSRoot(el *etree.Element) bool { return kmsRoots[strings.ToLower(el.Tag)] }
 
 // xmlText reads the documents of a file and says whether it is of the KMS. What is in them is read by finishXML.
@@ -119,8 +122,7 @@ func (l *loader) xmlText(name string, b []byte, named bool) bool {
 			o := Origin{Name: name, Line: f.line(0)}
 			switch {
 			case named:
-				l.fail(name, o.Line, "", "the element "+quote(doc.Root().Tag)+" is not of the KMS; expected KmsResponse, SignedKmsResponse, KmsInit, "+
-					"KmsKeyProv, KmsCertCache, KmsCertificate, SignedKmsCertificate or KmsKeySet (TS 33.180 annex D)", ErrKind)
+				l.fail(name, o.Line, "", "the element "+quote(doc.Root().Tag)+" is not of the KMS; "+kmsExpected, ErrKind)
 			default:
 				l.warn(o, "skipped: %v", ErrKind)
 			}
@@ -132,6 +134,9 @@ func (l *loader) xmlText(name string, b []byte, named bool) bool {
 			break
 		}
 		b = b[used:]
+	}
+	if docs == 0 {
+		l.fail(name, 0, "", kmsExpected, ErrKind)
 	}
 	return known
 }

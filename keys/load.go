@@ -11,7 +11,6 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 )
 
 // Limits of reading key material. They bound time and memory, whatever the files hold.
@@ -307,7 +306,7 @@ func kindOf(b []byte) kind {
 	if bytes.HasPrefix(t, []byte("HTTP/1.")) && bytes.Contains(t[:min(len(t), 1<<16)], []byte("\n<")) {
 		return kindXML // a response saved with its header
 	}
-	if bytes.IndexByte(b, 0) >= 0 || !utf8.Valid(b) {
+	if bytes.IndexByte(b, 0) >= 0 {
 		return kindUnknown
 	}
 	// One good line makes a key log, so that the bad ones are reported with their numbers. Comments alone do too.
