@@ -63,11 +63,14 @@ func TestXMLLimits(t *testing.T) {
 }
 
 func TestXMLSecrets(t *testing.T) {
-	r, _ := dissectOne(t, "application/xml", []byte(`<KmsKeySet><UserDecryptKey>0411</UserDecryptKey><UserPubTokenPVT>0422</UserPubTokenPVT></KmsKeySet>`), everything())
+	r, _ := dissectOne(t, "application/xml", []byte(`<KmsKeySet><UserDecryptKey>0411</UserDecryptKey><UserPubTokenPVT>0422</UserPubTokenPVT><x password="hunter2"/></KmsKeySet>`), everything())
 	if got := value(t, r, "xml.children.text"); got != "[4 characters withheld],0422" {
 		t.Errorf("text %q", got)
 	}
-	if m := r.Sources[0].Masked; len(m) != 1 || string(r.Sources[0].Data[m[0].Off:m[0].Off+m[0].Len]) != "0411" {
+	if got := value(t, r, "xml.children.attributes.password"); got != "[7 characters withheld]" {
+		t.Errorf("password %q", got)
+	}
+	if m := r.Sources[0].Masked; len(m) != 2 || string(r.Sources[0].Data[m[0].Off:m[0].Off+m[0].Len]) != "0411" {
 		t.Errorf("masked %v", m)
 	}
 }
@@ -84,6 +87,18 @@ func TestJSONBody(t *testing.T) {
 	r, _ = dissectOne(t, "application/json", []byte(`{"a":`), everything())
 	if ids(r) != "json-malformed" || value(t, r, "text") != `{"a":` {
 		t.Errorf("malformed: %s", dump(r))
+	}
+}
+
+func TestForm(t *testing.T) {
+	r, _ := dissectOne(t, "application/x-www-form-urlencoded", []byte("grant_type=authorization_code&code=abc%20d&&x&redirect_uri=https%3A%2F%2Fa+b&code=zz"), everything())
+	for name, want := range map[string]string{"grant_type": "authorization_code", "code": "[5 characters withheld]", "redirect_uri": "https://a b", "x": ""} {
+		if got := value(t, r, "form."+name); got != want {
+			t.Errorf("%s is %q", name, got)
+		}
+	}
+	if m := r.Sources[0].Masked; len(m) != 2 || string(r.Sources[0].Data[m[0].Off:m[0].Off+m[0].Len]) != "abc%20d" {
+		t.Errorf("masked %v", m)
 	}
 }
 
@@ -164,6 +179,7 @@ var samples = map[string][]string{
 	"application/vnd.3gpp.mcdata-payload":    {"\x03\x01\x78\x00\x03\x01hi"},
 	"application/json":                       {`{"a":[1,"b"],"access_token":"x"}`},
 	"application/xml":                        {`<a b="` + katURI + `">` + encrypted(kat) + `<c>d</c></a>`},
+	"application/x-www-form-urlencoded":      {"a=b&code=c&d"},
 	"text/plain":                             {"hello"},
 	"application/octet-stream":               {"\x00\x01"},
 }

@@ -8,11 +8,12 @@ import (
 	"github.com/mcxdump/mcxdump/decode/record"
 )
 
-// Bodies of plain text, of JSON, and of types that nobody registered.
+// Bodies of plain text, of JSON, of forms, and of types that nobody registered.
 
 var (
 	textField  = reg("text", "Text", "RFC 2046 4.1", record.String)
 	jsonField  = reg("json", "JSON", "RFC 8259 2", record.Raw)
+	formField  = record.Register(record.Field{Name: "form", Title: "Form", Clause: "RFC 6749 B", Kind: record.Map, Of: record.String, Identity: true})
 	dataSelf   = reg("data", "Octets of an unknown type", "mcxdump", record.Object)
 	dataLength = reg("data.length", "Number of octets", "mcxdump", record.Uint)
 	dataFirst  = reg("data.first", "First octets", "mcxdump", record.Octets)
@@ -23,6 +24,7 @@ var dataBody = BodyType{Name: "data", Types: []string{"application/octet-stream"
 
 func init() {
 	registerBody(BodyType{Name: "json", Types: []string{"application/json", "*+json"}, Look: looksLikeJSON, Dissect: dissectJSON})
+	registerBody(BodyType{Name: "form", Types: []string{"application/x-www-form-urlencoded"}, Dissect: dissectForm})
 	registerBody(BodyType{Name: "text", Types: []string{"text/plain"}, Look: func([]byte) bool { return false }, Dissect: dissectText})
 }
 
@@ -71,6 +73,45 @@ func dissectData(c *Context, p *Part) {
 		}
 	}
 	c.B.Close()
+}
+
+// dissectForm shows a form as browsers and OAuth clients send it.
+func dissectForm(c *Context, p *Part) {
+	built := c.B.Open(formField, p.Place(0, len(p.Data)))
+	seen := map[string]bool{}
+	off := 0
+	for pair := range bytes.SplitSeq(p.Data, []byte("&")) {
+		name, value, _ := bytes.Cut(pair, []byte("="))
+		key := string(formText(name))
+		voff := off + min(len(name)+1, len(pair))
+		off += len(pair) + 1
+		if len(pair) == 0 || len(seen) >= 256 {
+			continue
+		}
+		secret := secretMember(key) && !c.ShowSecrets() && len(value) > 0
+		if secret {
+			c.mask(p.Src, p.Off+voff, len(value))
+		}
+		if seen[key] || !built {
+			continue // the first of a name counts
+		}
+		seen[key] = true
+		if e := c.B.Entry(formField, key, "", p.Place(voff, len(value))); e != nil {
+			if text := formText(value); secret {
+				c.setText(e, withheldText(text, 0, len(text)))
+				e.Flags |= record.Withheld
+			} else {
+				c.setText(e, text)
+			}
+		}
+	}
+	c.B.Close()
+	c.Say("form")
+}
+
+// formText undoes the coding of a form: "+" for a space, and percent-encoding.
+func formText(b []byte) []byte {
+	return unescape(bytes.ReplaceAll(b, []byte("+"), []byte(" ")))
 }
 
 // jsonSecrets replaces the values of members that are tokens, passwords and the like (RFC 6749 4, RFC 7636 4). The

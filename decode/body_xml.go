@@ -405,8 +405,16 @@ func (c *Context) treeAttrs(d *xmlDoc, n int32, t *treeFields) {
 				key = string(a.Prefix) + ":" + key
 			}
 			if e := c.B.Entry(t.attrs, key, "", d.attrPlace(a)); e != nil {
-				c.setText(e, a.Value)
+				if secretMember(string(a.Local)) && !c.ShowSecrets() {
+					c.setText(e, withheldText(a.Value, 0, len(a.Value)))
+					e.Flags |= record.Withheld
+				} else {
+					c.setText(e, a.Value)
+				}
 			}
+		}
+		if secretMember(string(a.Local)) && !c.ShowSecrets() {
+			c.mask(d.p.Src, d.p.Off+a.ValOff, a.ValEnd-a.ValOff)
 		}
 	}
 	if open {
