@@ -178,7 +178,7 @@ func TestVerifyNames(t *testing.T) {
 		{"without scheme", "alice@example.org", "1509", "", "kms.example.org", true, "identity is sip:alice@example.org"},
 		{"by UserID", "sip:alice", "1", katUIDAlice, "kms.example.org", true, "identifier is the UserID, which is not by TS 33.180 F.2.1"},
 		{"KMS with scheme", "sip:alice@example.org", "1509", "", "SIP:KMS.example.org", true, ""},
-		{"wrong period", "sip:alice@example.org", "1508", "", "kms.example.org", false, "none of 4 identifiers fits"},
+		{"wrong period", "sip:alice@example.org", "1508", "", "kms.example.org", false, "none of 4 identifiers fits; the keys are those of period 1509"},
 		{"wrong user", "tel:+15550100", "1509", "", "kms.example.org", false, "none of 2 identifiers fits"},
 	} {
 		m := mustRead(t, "x", fmt.Sprintf("KMS kms.example.org - - - %s\nSSK %s %s\nPVT %s %s\n", katKPAKHex,

@@ -116,7 +116,22 @@ func (c *certificates) fits(u *UserKey, usable func(*KMS) bool, check func(*KMS,
 	if keys == 0 {
 		return false, "the certificate of the KMS " + u.KMS + " lacks the public key"
 	}
-	return false, fmt.Sprintf("wrong user, key period or KMS: none of %d identifiers fits", tried)
+	reason = fmt.Sprintf("wrong user, key period or KMS: none of %d identifiers fits", tried)
+	for _, no := range []uint64{u.Period - 1, u.Period + 1} {
+		near := *u
+		near.UID, near.Period = nil, no
+		for _, k := range certs {
+			if u.Period == 0 || !usable(k) {
+				continue
+			}
+			for _, id := range identifiers(&near, k) {
+				if check(k, id.octets) == nil {
+					return false, reason + fmt.Sprintf("; the keys are those of period %d", no)
+				}
+			}
+		}
+	}
+	return false, reason
 }
 
 // signingVerdict checks SSK and PVT against the KPAK (RFC 6507 5.1.2).

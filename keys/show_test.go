@@ -1,6 +1,7 @@
 package keys
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -124,28 +125,34 @@ func TestNothingPrintsSecrets(t *testing.T) {
 	}
 }
 
-// TestCuts reads every beginning of every kind of file: no panic, no secret, and no key which the whole file does not hold.
+// TestCuts reads every beginning of every kind of file: no panic, no secret in an error, and no key which the whole file does
+// not hold.
 func TestCuts(t *testing.T) {
-	for name, text := range katFiles(t) {
+	files := katFiles(t)
+	// What costs a check of order when it is whole, Z and RSK, stands at the end of a file here or in one of its own.
+	delete(files, "keylog")
+	delete(files, "clear")
+	for i, line := range strings.Split(strings.TrimSpace(katKeyLog), "\n")[1:] {
+		files[fmt.Sprint("keylog line ", i+2)] = line
+	}
+	files["pem"] = pemKey(t)
+	files["clear alice"] = response(keySet("sip:alice@example.org", katUIDAlice, element("UserSigningKeySSK", katSSK)+element("UserPubTokenPVT", katPVT)))
+	files["clear server"] = keySet("mcptt.example.org", katUIDServer, element("UserDecryptKey", katRSK))
+	for name, text := range files {
 		whole, err := Read(name, []byte(text))
 		if err != nil {
 			t.Fatal(err)
 		}
-		whole.give(t)
 		secrets := whole.secrets()
 		known := map[string]bool{}
 		for _, s := range secrets {
 			known[string(s)] = true
 		}
-		step := 1
-		if testing.Short() || len(text) > 4000 {
-			step = 7 // prime to the period of anything in it
-		}
-		for n := 0; n < len(text); n += step {
+		for n := range text {
 			m, err := Read(name, []byte(text[:n]))
 			for _, s := range m.secrets() {
-				// A cut after 16 of 32 octets is a good key of 16 octets, which nobody can tell.
-				if !known[string(s)] && (name != "keylog" || len(s) != 16 && len(s) != 24 && len(s) != 8 && !tlsCut(s)) {
+				// Of the words of a line none tells that it is cut where its length is right for a shorter key.
+				if !known[string(s)] && !(strings.HasPrefix(name, "keylog line") && bytes.HasPrefix(secrets[len(secrets)-1], s) && len(s) >= 8) {
 					t.Fatalf("%s cut at %d: a key of %d octets out of nothing", name, n, len(s))
 				}
 			}
@@ -160,16 +167,6 @@ func TestCuts(t *testing.T) {
 		}
 	}
 }
-
-// give is a check of the test itself.
-func (m *Material) give(t *testing.T) {
-	t.Helper()
-	if len(m.Keys)+len(m.KMSs)+len(m.Masters) == 0 {
-		t.Fatal("the file gives nothing")
-	}
-}
-
-func tlsCut(s []byte) bool { return len(s) >= 8 && len(s) <= 64 }
 
 func TestDescribe(t *testing.T) {
 	m := mustRead(t, "kat", katKeyLog)
@@ -267,10 +264,10 @@ func TestPublishedKeySets(t *testing.T) {
 				all := m.Verify(time.Time{})
 				t.Logf("%s: %+v", kind, all)
 				rsk, pair, uid := verdict(t, all, "RSK of "), verdict(t, all, "SSK and PVT of "), verdict(t, all, "UserID of ")
-				if rsk.OK != s.RSKOK && !strings.Contains(rsk.Reason, "64 hex digits") {
+				if rsk.OK != s.RSKOK {
 					t.Errorf("%s: %+v", kind, rsk)
 				}
-				if pair.OK != s.PairOK && !strings.Contains(pair.Reason, "64 hex digits") {
+				if pair.OK != s.PairOK {
 					t.Errorf("%s: %+v", kind, pair)
 				}
 				if s.Match != nil && uid.OK != *s.Match {
