@@ -12,7 +12,10 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/mcxdump/mcxdump/decode/record"
 	"github.com/mcxdump/mcxdump/internal/lab"
+	"github.com/mcxdump/mcxdump/output"
+	"github.com/mcxdump/mcxdump/output/schematest"
 )
 
 var update = flag.Bool("update", false, "write the goldens")
@@ -49,6 +52,17 @@ func call(t *testing.T, stdin []byte, args ...string) (stdout, stderr string, co
 // TestGoldens holds every capture of the repository in every format to what it printed last, and the count of messages
 // to what the lab says it wrote.
 func TestGoldens(t *testing.T) {
+	published, err := os.ReadFile("../../docs/schema/mcxdump-1.schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := output.SchemaJSON(record.Fields()); string(want) != string(published) {
+		t.Error("docs/schema/mcxdump-1.schema.json is not what the register gives: run go generate ./...")
+	}
+	schema, err := schematest.New(published)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range lab.Captures() {
 		t.Run(c.Name, func(t *testing.T) {
 			t.Chdir("../..")
@@ -87,6 +101,11 @@ func TestGoldens(t *testing.T) {
 					t.Errorf("-T %s differs from %s:\n%s", format, golden, firstDifference(got, string(want)))
 				}
 				if format == "json" {
+					for line := range strings.Lines(got) {
+						if err := schema.Validate([]byte(line)); err != nil {
+							t.Errorf("a record breaks the published schema: %v\n%s", err, line)
+						}
+					}
 					if n := strings.Count(got, `"record":"message"`); n != c.Messages {
 						t.Errorf("%d messages, the lab wrote %d", n, c.Messages)
 					}
