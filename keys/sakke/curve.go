@@ -66,11 +66,10 @@ func (p *point) double(q *point) (m, zz, yy2 fp.Element) {
 	p.x.Square(&m)
 	p.x.Sub(&p.x, &s)
 	p.x.Sub(&p.x, &s)
-	t.Square(&yy2)
-	t.Double(&t) // 8Y⁴
+	t.Double(&yy2)
+	t.Neg(&t) // -8Y⁴ = -4Y²·2Y²
 	s.Sub(&s, &p.x)
-	s.Mul(&m, &s)
-	p.y.Sub(&s, &t)
+	p.y.Dot2(&m, &s, &t, &yy2)
 	return m, zz, yy2
 }
 
@@ -167,33 +166,27 @@ func allAffine(ps []point) ([]affine, bool) {
 	return out, true
 }
 
-// naf returns the digits of the non-adjacent form of k, lowest first.
-func naf(k *big.Int) []int8 {
-	// The digits are the bits of 3k minus the bits of k, one place up.
-	k3 := new(big.Int).Mul(k, big.NewInt(3))
-	out := make([]int8, 0, k3.BitLen())
-	for i := 1; i < k3.BitLen(); i++ {
-		out = append(out, int8(k3.Bit(i))-int8(k.Bit(i)))
+// wnaf returns the digits of k in the non-adjacent form of width w, lowest first:
+// k = Σ d_i·2^i, each d_i zero or odd with |d_i| < 2^(w-1), and at least w-1 zeros
+// between two which are not zero.
+func wnaf(k *big.Int, w uint) []int8 {
+	var out []int8
+	k = new(big.Int).Set(k)
+	for k.Sign() > 0 {
+		zeros := k.TrailingZeroBits()
+		out = append(out, make([]int8, zeros)...)
+		k.Rsh(k, zeros)
+		d := int64(0)
+		for i := range int(w) {
+			d |= int64(k.Bit(i)) << i
+		}
+		if d >= 1<<(w-1) {
+			d -= 1 << w
+		}
+		out = append(out, int8(d))
+		k.Sub(k, big.NewInt(d)).Rsh(k, 1)
 	}
 	return out
-}
-
-// varTimeMul returns [k]a, k ≥ 0, by the non-adjacent form.
-func varTimeMul(k *big.Int, a *affine) point {
-	var r point
-	var minus affine
-	minus.neg(a)
-	digits := naf(k)
-	for i := len(digits) - 1; i >= 0; i-- {
-		r.double(&r)
-		switch digits[i] {
-		case 1:
-			r.add(&r, a)
-		case -1:
-			r.add(&r, &minus)
-		}
-	}
-	return r
 }
 
 // parsePoint reads 04‖x‖y with x and y below p, on the curve. The order is not

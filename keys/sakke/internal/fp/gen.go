@@ -355,11 +355,24 @@ func (a *asm) reduce() {
 	rest(8)
 	a.addScratch()
 	a.addMem("BP", 24)
-	a.p("ADCQ $0, %s", mem(overflow, "BP"))
-	a.store("BP", 24)
+	a.p("MOVQ %s, BX", mem(overflow, "BP"))
+	a.p("ADCQ $0, BX")
+	a.p("JNE slow")
+
+	// most results are below p by their highest limb
+	a.p("CMPQ %s, %s", a.acc(7), mem(15, "SI"))
+	a.p("JCC slow")
+	for j := range 8 {
+		a.p("MOVQ %s, AX", mem(16+j, "BP"))
+		a.p("MOVQ AX, %s", mem(j, "DI"))
+	}
+	a.store("DI", 8)
+	a.p("RET")
 
 	// subtract p until the result is less than p
-	a.p("MOVQ %s, CX", mem(overflow, "BP"))
+	fmt.Fprintln(a, "slow:")
+	a.store("BP", 24)
+	a.p("MOVQ BX, CX")
 	fmt.Fprintln(a, "again:")
 	regs := ring[:8]
 	for h := range 2 {
