@@ -3,6 +3,7 @@ package flow
 import (
 	"fmt"
 	"hash/maphash"
+	"io"
 	"maps"
 	"net/netip"
 	"slices"
@@ -28,7 +29,7 @@ type Unit struct {
 	Data        []byte           // a copy
 	Time        int64            // packet time of the frame that completed it
 	Frames      []uint64         // frame numbers in order, without duplicates
-	Segments    []record.Segment // which frame each stretch of Data came from
+	Segments    []record.Segment // which frame each stretch of Data came from; one entry for the whole of an inflated message
 	Transport   string           // one of the Transport constants
 	Encap       []string         // shared, read only; outermost first
 	Src, Dst    netip.AddrPort
@@ -86,6 +87,7 @@ type Decoder struct {
 
 	seam    *seam
 	com     common
+	flate   io.ReadCloser // re-used for each compressed WebSocket message
 	seed    maphash.Seed
 	due     int64 // when expire is to be called, on the clock
 	frags   fragTable

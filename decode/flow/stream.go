@@ -48,12 +48,16 @@ func (d *Decoder) decide(st *stream) {
 			d.beSIP(st, b, at)
 			return
 		}
-		if text(b) {
-			if st.tries--; st.tries > 0 {
-				st.probe = st.probe[:0]
-				st.spans.drop(st.off)
-				return
-			}
+		// A SIP message may be binary in its middle (MIKEY bodies), so the first octets decide nothing; text is
+		// searched for longer.
+		st.tries--
+		if !text(b) {
+			st.tries -= 3
+		}
+		if st.tries > 0 {
+			st.probe = st.probe[:0]
+			st.spans.drop(st.off)
+			return
 		}
 	}
 	if len(b) > 2 && b[0] == 22 && b[1] == 3 { // a handshake record (RFC 8446 5.1)
@@ -129,6 +133,10 @@ func (d *Decoder) sipFrame(st *stream, fr *sipparse.Frame) {
 
 // streamUnit hands out a message of a stream.
 func (d *Decoder) streamUnit(st *stream, transport string, b []byte, segs []record.Segment, time int64, truncated bool, diags []sipparse.Diag) {
+	d.emit(d.newStreamUnit(st, transport, b, segs, time, truncated, diags))
+}
+
+func (d *Decoder) newStreamUnit(st *stream, transport string, b []byte, segs []record.Segment, time int64, truncated bool, diags []sipparse.Diag) *Unit {
 	u := &Unit{
 		Data: d.bytes.copy(b), Time: time, Transport: transport, Encap: st.enc.names, Src: st.src, Dst: st.dst,
 		File: st.file, Interface: st.iface, Truncated: truncated, Stream: transport == TCP,
@@ -148,7 +156,7 @@ func (d *Decoder) streamUnit(st *stream, transport string, b []byte, segs []reco
 		}
 		u.Findings = append(u.Findings, f)
 	}
-	d.emit(u)
+	return u
 }
 
 func severity(s sipparse.Severity) record.Severity {

@@ -108,7 +108,7 @@ const (
 	ackedWait    = 200e6    // how long octets are waited for that the receiver has acknowledged, nanoseconds
 	resetWait    = 1e9      // how long a stream goes on after a RST, which may be a stale one
 	maxJunkRun   = 64 << 10 // octets of junk after which a stream is no longer SIP
-	midTries     = 4        // segments of a stream without SYN that are searched for a start line
+	midTries     = 16       // segments of a stream without SYN that are searched for a start line
 	maxProbe     = 16 << 10 // octets to decide upon what a stream is
 	maxSpans     = 32768    // stretches of the offset-to-frame map of one stream
 	spanCost     = 24

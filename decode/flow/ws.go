@@ -2,7 +2,11 @@ package flow
 
 import (
 	"bytes"
+	"compress/flate"
 	"encoding/binary"
+	"io"
+	"slices"
+	"strings"
 
 	"github.com/mcxdump/mcxdump/decode/record"
 	"github.com/mcxdump/mcxdump/sipparse"
@@ -186,9 +190,11 @@ type wsReader struct {
 	off  int64 // stream offset of buf[0]
 	msg  []byte
 	runs []wsRun
-	open bool // a message is begun
-	skip bool // the message is compressed or too long and left out
-	said bool // compression was reported
+	open bool   // a message is begun
+	skip bool   // the message is too long and left out
+	comp bool   // the message is compressed
+	dict []byte // the last 32 KiB that were inflated: compression goes on across messages (RFC 7692 7.1.1)
+	said bool   // that a message could not be inflated was reported
 	left uint64
 	mask [4]byte
 	at   int // octets of the frame that were read
@@ -201,7 +207,9 @@ type wsRun struct {
 	stream int64
 }
 
-func (w *wsReader) buffered() int64 { return int64(cap(w.buf) + cap(w.msg) + 16*cap(w.runs)) }
+func (w *wsReader) buffered() int64 {
+	return int64(cap(w.buf) + cap(w.msg) + 16*cap(w.runs) + cap(w.dict))
+}
 
 const (
 	maxOtherWS = 64       // messages in a row that are not SIP, after which the stream is ignored
@@ -274,14 +282,7 @@ func (d *Decoder) wsWrite(st *stream, b []byte) {
 				}
 			}
 			w.msg, w.runs, w.skip = w.msg[:0], w.runs[:0], false
-			if rest[0]&wsRSV1 != 0 {
-				w.skip = true
-				if !w.said {
-					w.said = true
-					d.h.Finding(record.Finding{ID: "ws-compressed", Severity: record.Warning, Clause: "RFC 7692 7",
-						Message: "WebSocket messages are compressed and not read", Frames: d.streamFrames(st)}, d.streamContext(st))
-				}
-			}
+			w.comp = rest[0]&wsRSV1 != 0
 		}
 		i += n
 		w.left, w.mask, w.at = size, mask, 0
@@ -324,11 +325,25 @@ func (w *wsReader) take(b []byte, stream int64) {
 // wsMessage hands out the message that was put together.
 func (d *Decoder) wsMessage(st *stream, truncated bool) {
 	w := st.ws
-	b, skip := w.msg, w.skip
-	runs := w.runs
-	w.open, w.msg, w.runs, w.skip = false, w.msg[:0], w.runs[:0], false
+	b, skip, comp := w.msg, w.skip, w.comp
+	runs, raw := w.runs, len(w.msg)
+	w.open, w.msg, w.runs, w.skip, w.comp = false, w.msg[:0], w.runs[:0], false, false
 	if cap(w.msg) > 256<<10 {
 		w.msg = nil
+	}
+	if comp && !skip {
+		var ok bool
+		if b, ok = d.inflate(w, b); !ok && !truncated {
+			if !w.said {
+				w.said = true
+				d.h.Finding(record.Finding{ID: "ws-compressed", Severity: record.Warning, Clause: "RFC 7692 7.2.2",
+					Message: "a compressed WebSocket message cannot be inflated", Frames: d.streamFrames(st)}, d.streamContext(st))
+			}
+			if !sipparse.LooksLikeStart(b) {
+				return
+			}
+			truncated = true
+		}
 	}
 	switch {
 	case skip || len(b) == 0:
@@ -337,6 +352,14 @@ func (d *Decoder) wsMessage(st *stream, truncated bool) {
 		w.bad = 0
 		var segs []record.Segment
 		var time int64
+		if comp { // octets of the message are not at places of the stream: the message is attributed as a whole
+			last := runs[len(runs)-1]
+			segs, time = st.spans.segments(nil, runs[0].stream, last.stream+int64(raw-last.off), 0)
+			u := d.newStreamUnit(st, WS, b, segs[:1:1], time, truncated, nil)
+			u.Frames, u.Reassembled = frameNumbers(segs), true
+			d.emit(u)
+			return
+		}
 		for i, r := range runs {
 			end := len(b)
 			if i+1 < len(runs) {
@@ -356,6 +379,36 @@ func (d *Decoder) wsMessage(st *stream, truncated bool) {
 			d.ignore(st)
 		}
 	}
+}
+
+const (
+	wsWindow     = 32 << 10               // RFC 1951
+	maxInflated  = 4 << 20                // octets of one inflated message
+	inflateTail1 = "\x00\x00\xff\xff"     // what the sender left out (RFC 7692 7.2.1)
+	inflateTail2 = "\x01\x00\x00\xff\xff" // an empty last block, so that the reader ends
+)
+
+// inflate undoes the compression of one message and keeps the window for the next. A sender that does not carry its
+// window over never refers to it, so that it need not be known whether it does.
+func (d *Decoder) inflate(w *wsReader, b []byte) (out []byte, ok bool) {
+	src := io.MultiReader(bytes.NewReader(b), strings.NewReader(inflateTail1+inflateTail2))
+	if d.flate == nil {
+		d.flate = flate.NewReader(src)
+	}
+	if err := d.flate.(flate.Resetter).Reset(src, w.dict); err != nil {
+		return nil, false
+	}
+	var buf bytes.Buffer
+	n, err := buf.ReadFrom(io.LimitReader(d.flate, maxInflated+1))
+	out = buf.Bytes()
+	if n > maxInflated {
+		return out[:maxInflated], false
+	}
+	w.dict = append(w.dict, out...)
+	if k := len(w.dict); k > wsWindow {
+		w.dict = slices.Clone(w.dict[k-wsWindow:])
+	}
+	return out, err == nil
 }
 
 // wsLost gives up the framing of a WebSocket stream; it is found again at a segment that begins with a SIP message.

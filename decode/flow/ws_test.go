@@ -1,6 +1,8 @@
 package flow
 
 import (
+	"bytes"
+	"compress/flate"
 	"slices"
 	"strings"
 	"testing"
@@ -120,10 +122,61 @@ func TestWebSocketGap(t *testing.T) {
 	}
 }
 
+// TestWebSocketDeflate: permessage-deflate with and without a window that goes on (RFC 7692).
+func TestWebSocketDeflate(t *testing.T) {
+	a, b := request("INVITE", 70000), request("BYE", 0)
+	for _, takeover := range []bool{true, false} {
+		var buf bytes.Buffer
+		z, err := flate.NewWriter(&buf, 9)
+		if err != nil {
+			t.Fatal(err)
+		}
+		deflate := func(m string) string {
+			buf.Reset()
+			if !takeover {
+				z.Reset(&buf)
+			}
+			z.Write([]byte(m))
+			z.Flush()
+			return strings.TrimSuffix(buf.String(), "\x00\x00\xff\xff")
+		}
+		za, zb, zc := deflate(a), deflate(b), deflate(b)
+		if takeover && len(zc) > 60 {
+			t.Fatalf("the window does not go on: %d octets", len(zc))
+		}
+		key := []byte("mask")
+		s := wsUpgrade + wsFrame(0x41, key, za[:100]) + wsFrame(0x80, key, za[100:]) + wsFrame(0xc1, key, zb) + wsFrame(0x81, key, b) + wsFrame(0xc1, key, zc)
+		co, f := newConn(Config{})
+		for off := 0; off < len(s); off += 150 {
+			co.data(off, s[off:min(len(s), off+150)])
+		}
+		f.d.Flush()
+		if !slices.Equal(f.texts(), []string{a, b, b, b}) || len(f.findings) > 0 {
+			t.Errorf("takeover %v: %d units, %v", takeover, len(f.units), f.findings)
+		}
+		if u := f.units[0]; len(u.Frames) < 3 || len(u.Segments) != 1 || !u.Reassembled || u.Truncated {
+			t.Errorf("%v %v", u.Frames, u.Segments)
+		}
+	}
+	// A bomb: what is inflated is bounded.
+	var buf bytes.Buffer
+	z, _ := flate.NewWriter(&buf, 9)
+	z.Write([]byte(b + strings.Repeat("x", 64<<20)))
+	z.Flush()
+	co, f := newConn(Config{})
+	s := wsUpgrade + wsFrame(0xc1, nil, strings.TrimSuffix(buf.String(), "\x00\x00\xff\xff"))
+	for off := 0; off < len(s); off += 1400 {
+		co.data(off, s[off:min(len(s), off+1400)])
+	}
+	if len(f.units) != 1 || len(f.units[0].Data) != maxInflated || !f.units[0].Truncated {
+		t.Errorf("%d units", len(f.units))
+	}
+}
+
 func TestWebSocketBad(t *testing.T) {
 	a, b := request("INVITE", 700), request("BYE", 0)
 	co, f := newConn(Config{})
-	co.data(0, wsUpgrade+wsFrame(0xc1, nil, "compressed")+wsFrame(0x81, nil, a)+"\xff\xff")
+	co.data(0, wsUpgrade+wsFrame(0xc1, nil, "\x07compressed")+wsFrame(0x81, nil, a)+"\xff\xff")
 	co.data(5000, wsFrame(0x81, nil, b))
 	f.d.Flush()
 	if !slices.Equal(f.texts(), []string{a, b}) || !f.has("ws-compressed") || !f.has("stream-junk") {
