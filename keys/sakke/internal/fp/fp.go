@@ -280,15 +280,21 @@ func VarTimeInvertAll(x []Element) bool {
 	return true
 }
 
-// add is z = x + y mod p. The sum has up to 1025 bits.
+// add is z = x + y mod p. The sum has up to 1025 bits; its highest limb nearly
+// always tells whether it is below p.
 func add(z, x, y *[16]uint64) {
-	var s, t [16]uint64
-	c := addLimbs(&s, x, y)
-	if b := subLimbs(&t, &s, &modulus); b > c {
-		*z = s
-	} else {
-		*z = t
+	c := addLimbs(z, x, y)
+	if c == 0 && z[15] < modulus[15] {
+		return
 	}
+	if c == 0 && z[15] == modulus[15] {
+		var t [16]uint64
+		if subLimbs(&t, z, &modulus) == 0 {
+			*z = t
+		}
+		return
+	}
+	subLimbs(z, z, &modulus)
 }
 
 // sub is z = x - y mod p.

@@ -158,6 +158,30 @@ func TestOperations(t *testing.T) {
 	}
 }
 
+// TestAddEdge adds pairs whose sum, in memory, has the highest limb of p, just
+// below p, p itself, and just above.
+func TestAddEdge(t *testing.T) {
+	rInv := new(big.Int).ModInverse(new(big.Int).Lsh(big.NewInt(1), 1024), modulusBig)
+	r := rand.New(rand.NewPCG(11, 12))
+	for _, d := range []int64{-3, -2, -1, 0, 1, 2, 3} {
+		for range 50 {
+			m := random(r) // limbs of x; those of y are p + d - m
+			n := new(big.Int).Sub(modulusBig, m)
+			n.Add(n, big.NewInt(d))
+			if n.Sign() < 0 || n.Cmp(modulusBig) >= 0 {
+				continue
+			}
+			x, y := new(big.Int).Mul(m, rInv), new(big.Int).Mul(n, rInv)
+			want := new(big.Int).Mul(big.NewInt(d), rInv)
+			var z Element
+			z.Add(elem(x), elem(y))
+			if z.Big().Cmp(want.Mod(want, modulusBig)) != 0 {
+				t.Fatalf("limbs %x + %x = p%+d", m, n, d)
+			}
+		}
+	}
+}
+
 // TestLongDots adds MaxDot products of p-1, the largest sum there is.
 func TestLongDots(t *testing.T) {
 	for _, k := range kernels() {
