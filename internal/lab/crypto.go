@@ -96,9 +96,8 @@ func (w *World) EncryptedURI(k CSK, uri string) string {
 }
 
 // Signed is an mcptt-signed body with one Signature per part, TS 24.379 F.6. It is written in canonical form, so that
-// the signed octets are the written ones plus the inherited default namespace.
-func (w *World) Signed(k CSK, parts ...Part) string {
-	const ns = "urn:3gpp:ns:mcpttSignedDoc:1.0"
+// the signed octets are the written ones plus the inherited default namespace ns.
+func (w *World) Signed(k CSK, ns string, parts ...Part) string {
 	const ds = "http://www.w3.org/2000/09/xmldsig#"
 	b := `<signatures xmlns="` + ns + `">`
 	for _, p := range parts {

@@ -121,13 +121,14 @@ type Dialog struct {
 	cseq   int
 	branch string
 	method string
-	fromTo string
+	impu   string
+	ue     netip.AddrPort
 }
 
 // Dialog starts a new Call-ID.
 func (w *World) Dialog() *Dialog {
 	w.calls++
-	return &Dialog{w: w, callID: fmt.Sprintf("%08x@192.0.2.10", w.rng.Uint32()), cseq: 0}
+	return &Dialog{w: w, callID: fmt.Sprintf("%08x@192.0.2.10", w.rng.Uint32()), impu: impu, ue: w.UE}
 }
 
 // request writes the dialog's next request; via names the transport in Via.
@@ -138,8 +139,8 @@ func (d *Dialog) request(method, uri, via, headers string, parts []Part) []byte 
 	typ, body := Multipart(parts)
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s SIP/2.0\r\n", method, uri)
-	fmt.Fprintf(&b, "Via: SIP/2.0/%s %s;branch=%s\r\n", via, d.w.UE, d.branch)
-	fmt.Fprintf(&b, "Max-Forwards: 70\r\nFrom: <%s>;tag=%s\r\nTo: <%s>\r\nCall-ID: %s\r\nCSeq: %d %s\r\n", impu, d.callID[:6], impu, d.callID, d.cseq, method)
+	fmt.Fprintf(&b, "Via: SIP/2.0/%s %s;branch=%s\r\n", via, d.ue, d.branch)
+	fmt.Fprintf(&b, "Max-Forwards: 70\r\nFrom: <%s>;tag=%s\r\nTo: <%s>\r\nCall-ID: %s\r\nCSeq: %d %s\r\n", d.impu, d.callID[:6], d.impu, d.callID, d.cseq, method)
 	b.WriteString(headers)
 	if typ != "" {
 		fmt.Fprintf(&b, "Content-Type: %s\r\n", typ)
@@ -153,8 +154,8 @@ func (d *Dialog) Response(via string, status int, reason, headers string, parts 
 	typ, body := Multipart(parts)
 	var b strings.Builder
 	fmt.Fprintf(&b, "SIP/2.0 %d %s\r\n", status, reason)
-	fmt.Fprintf(&b, "Via: SIP/2.0/%s %s;branch=%s\r\n", via, d.w.UE, d.branch)
-	fmt.Fprintf(&b, "From: <%s>;tag=%s\r\nTo: <%s>;tag=as1\r\nCall-ID: %s\r\nCSeq: %d %s\r\n", impu, d.callID[:6], impu, d.callID, d.cseq, d.method)
+	fmt.Fprintf(&b, "Via: SIP/2.0/%s %s;branch=%s\r\n", via, d.ue, d.branch)
+	fmt.Fprintf(&b, "From: <%s>;tag=%s\r\nTo: <%s>;tag=as1\r\nCall-ID: %s\r\nCSeq: %d %s\r\n", d.impu, d.callID[:6], d.impu, d.callID, d.cseq, d.method)
 	b.WriteString(headers)
 	if typ != "" {
 		fmt.Fprintf(&b, "Content-Type: %s\r\n", typ)
@@ -194,7 +195,7 @@ func (w *World) authParts(k CSK, p Protection, infoBody string, more ...Part) []
 	signed := append([]Part{{Type: TypeInfo, ContentID: "info@ue1", Body: infoBody}}, more...)
 	parts = append(parts, signed...)
 	if p.Integrity {
-		parts = append(parts, Part{Type: TypeSigned, ContentID: "signed@ue1", Body: w.Signed(k, signed...)})
+		parts = append(parts, Part{Type: TypeSigned, ContentID: "signed@ue1", Body: w.Signed(k, "urn:3gpp:ns:mcpttSignedDoc:1.0", signed...)})
 	}
 	return parts
 }
