@@ -3,7 +3,7 @@
 // the one set which MIKEY-SAKKE and 3GPP TS 33.180 use.
 //
 // Begin with [ParseUserKey], which reads a receiver secret key (RSK), and
-// [UserKey.Decapsulate]. When more than two messages are expected for one key,
+// [UserKey.Decapsulate]. When more than five messages are expected for one key,
 // call [UserKey.Precompute] first. The other direction, for laboratories and
 // tests, begins with [GenerateMasterSecret] and [PublicKey.Encapsulate].
 //
@@ -21,13 +21,18 @@
 //
 // # How it is fast
 //
-// The field is in internal/fp: Montgomery form, assembly on amd64. A pairing
-// against a precomputed key needs no point arithmetic: since <R,K> = <K,R>, the
-// RSK goes first, and the functions of Miller's loop are kept as polynomials,
-// two doublings and an addition merged into one (table.go). Multiples of P, Z
-// and [b]P+Z and powers of g come from signed combs (comb.go). The file ref.go
-// has all of it once more with math/big, as the RFC has it, and the tests hold
-// each fast path to that.
+// The field is in internal/fp: Montgomery form, assembly on amd64, sums of
+// products with one reduction. A pairing against a precomputed key needs no point
+// arithmetic: since <R,K> = <K,R>, the RSK goes first, and the functions of
+// Miller's loop are kept as polynomials, up to three doublings and an addition
+// merged into one (table.go). Multiples of P, Z and [b]P+Z and powers of g come
+// from signed combs (comb.go). Whether a point has order q is told by halving it
+// twice (curve.go). The file ref.go has all of it once more with math/big, as the
+// RFC has it, and the tests hold each fast path to that.
+//
+// Counted in products of the field, decapsulation takes about 7,300 with tables
+// and 25,500 without, encapsulation 3,600, extraction 1,800. By comparison,
+// ref.go takes the time of about 500,000 for a decapsulation.
 //
 // # Clauses
 //
