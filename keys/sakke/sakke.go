@@ -442,6 +442,25 @@ func (k *UserKey) Precompute(pub *PublicKey, id []byte) error {
 	return nil
 }
 
+// TableSize returns the octets Precompute adds to a key, for budgets.
+func TableSize() int {
+	n := 0
+	for _, s := range schedule() {
+		n += s.sizeA() + s.sizeB()
+	}
+	d := (orderBits + 1 + combTeeth - 1) / combTeeth
+	tables := (d + combRows - 1) / combRows
+	return n*ElementSize + tables*(1<<(combTeeth-1))*2*ElementSize
+}
+
+// DropTables frees what Precompute built. Calls which run meanwhile are not
+// disturbed.
+func (k *UserKey) DropTables() {
+	st := k.s()
+	st.table.Store(nil)
+	st.bound.Store(nil)
+}
+
 // Decapsulate opens sed, made for id under pub, as described in RFC 6508
 // section 6.2.2:
 //

@@ -816,6 +816,33 @@ func TestPrecomputeInvalid(t *testing.T) {
 	}
 }
 
+func TestDropTables(t *testing.T) {
+	w := newWorld(t)
+	if err := w.key.Verify(w.pub, w.id); err != nil {
+		t.Fatal(err)
+	}
+	before := w.key.MemorySize()
+	for range 2 {
+		if err := w.key.Precompute(w.pub, w.id); err != nil {
+			t.Fatal(err)
+		}
+		if got := w.key.MemorySize() - before - PointSize - len(w.id); got != TableSize() {
+			t.Errorf("tables of %d octets, TableSize says %d", got, TableSize())
+		}
+		w.key.DropTables()
+		if w.key.MemorySize() != before {
+			t.Error("tables are still held")
+		}
+	}
+	ssv, sed, err := w.pub.Encapsulate(rand.Reader, w.id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, _, err := w.key.Decapsulate(w.pub, w.id, sed); err != nil || !bytes.Equal(got, ssv) {
+		t.Error(err)
+	}
+}
+
 // TestHostilePoints offers R, Z and RSK which are not what they should be.
 func TestHostilePoints(t *testing.T) {
 	w := newWorld(t)
