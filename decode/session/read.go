@@ -1,0 +1,874 @@
+package session
+
+import (
+	"bytes"
+	"hash/maphash"
+	"strconv"
+	"strings"
+	"sync"
+	"unique"
+
+	"github.com/mcxdump/mcxdump/decode/record"
+)
+
+// code is what a field means to Read.
+type code uint8
+
+const (
+	none code = iota
+	cSIP
+	cType
+	cMethod
+	cRequestURI
+	cStatus
+	cReason
+	cCallID
+	cCSeq
+	cCSeqNumber
+	cCSeqMethod
+	cFrom
+	cFromURI
+	cFromTag
+	cTo
+	cToURI
+	cToTag
+	cContact
+	cContactURI
+	cContactParams
+	cVia
+	cViaHost
+	cViaPort
+	cViaBranch
+	cPAI
+	cPPI
+	cService // P-Asserted-Service, P-Preferred-Service
+	cAccept
+	cAcceptParams
+	cEvent
+	cExpires
+	cETag
+	cIfMatch
+	cSubState
+	cWarning
+	cWarnCode
+	cWarnAgent
+	cWarnText
+	cWarnMC
+	cAuth
+	cAuthHeader
+	cHeaders
+	cHeaderName
+	cHeaderValue
+	cBodies
+	cPath
+	cBodyType
+	cMIKEY
+	cCSB
+	cKeyType
+	cInitiator
+	cResponder
+	cInitiatorKMS
+	cResponderKMS
+	cHidden
+	cSig
+	cSigState
+	cKey
+	cKeyState
+	cKeyReason
+	cKeyUser
+	cKeyServer
+	cSignature
+	cSignState
+	cSignKey
+	cSignRefs
+	cSignBody
+	cPoC
+	cEntity
+	cEntityID
+	cAnswer
+	cEntityProfile
+	cMultiplex
+	cXML
+	cXMLName
+	cXMLAttrs
+	cInfoMCPTT
+	cInfoMCVideo
+	cInfoMCData
+	cToken
+	cClaims
+	cFingerprint
+	cClientID
+	cInfoRequest
+	cCallingUser
+	cCalledParty
+	cProfile
+	cMultiple
+)
+
+// fieldCodes maps the names of the register to codes; info elements are added for each service.
+var fieldCodes = map[string]code{
+	"sip": cSIP, "sip.type": cType, "sip.method": cMethod, "sip.request_uri": cRequestURI, "sip.status": cStatus, "sip.reason": cReason,
+	"sip.call_id": cCallID, "sip.cseq": cCSeq, "sip.cseq.number": cCSeqNumber, "sip.cseq.method": cCSeqMethod,
+	"sip.from": cFrom, "sip.from.uri": cFromURI, "sip.from.tag": cFromTag, "sip.to": cTo, "sip.to.uri": cToURI, "sip.to.tag": cToTag,
+	"sip.contact": cContact, "sip.contact.uri": cContactURI, "sip.contact.params": cContactParams,
+	"sip.via": cVia, "sip.via.host": cViaHost, "sip.via.port": cViaPort, "sip.via.branch": cViaBranch,
+	"sip.p_asserted_identity": cPAI, "sip.p_preferred_identity": cPPI, "sip.p_asserted_service": cService, "sip.p_preferred_service": cService,
+	"sip.accept_contact": cAccept, "sip.accept_contact.params": cAcceptParams,
+	"sip.event": cEvent, "sip.expires": cExpires, "sip.etag": cETag, "sip.if_match": cIfMatch, "sip.subscription_state": cSubState,
+	"sip.warning": cWarning, "sip.warning.code": cWarnCode, "sip.warning.agent": cWarnAgent, "sip.warning.text": cWarnText, "sip.warning.mc_code": cWarnMC,
+	"sip.authorization": cAuth, "sip.authorization.header": cAuthHeader,
+	"sip.headers": cHeaders, "sip.headers.name": cHeaderName, "sip.headers.value": cHeaderValue,
+	"bodies": cBodies, "bodies.path": cPath, "bodies.type": cBodyType,
+	"mikey": cMIKEY, "mikey.csb_id": cCSB, "mikey.key_type": cKeyType, "mikey.initiator": cInitiator, "mikey.responder": cResponder,
+	"mikey.initiator_kms": cInitiatorKMS, "mikey.responder_kms": cResponderKMS, "mikey.hidden": cHidden,
+	"mikey.signature": cSig, "mikey.signature.state": cSigState, "mikey.key": cKey, "mikey.key.state": cKeyState, "mikey.key.reason": cKeyReason,
+	"mikey.key.initiator": cKeyUser, "mikey.key.responder": cKeyServer,
+	"signatures": cSignature, "signatures.state": cSignState, "signatures.key_id": cSignKey, "signatures.references": cSignRefs, "signatures.references.body": cSignBody,
+	"poc_settings": cPoC, "poc_settings.entity": cEntity, "poc_settings.entity.id": cEntityID, "poc_settings.entity.answer_mode": cAnswer,
+	"poc_settings.entity.selected_user_profile_index": cEntityProfile, "poc_settings.entity.multiplex_support": cMultiplex,
+	"xml": cXML, "xml.name": cXMLName, "xml.attributes": cXMLAttrs,
+	"mcptt_info": cInfoMCPTT, "mcvideo_info": cInfoMCVideo, "mcdata_info": cInfoMCData,
+}
+
+var infoCodes = map[string]code{
+	"access_token": cToken, "access_token.claims": cClaims, "access_token.fingerprint": cFingerprint, "client_id": cClientID,
+	"request_uri": cInfoRequest, "calling_user_id": cCallingUser, "called_party_id": cCalledParty, "selected_user_profile_index": cProfile,
+	"multiple_devices_ind": cMultiple,
+}
+
+// codes is indexed by Field.ID. It is filled at first use, when every package that registers fields has done so.
+var codes = sync.OnceValue(func() []code {
+	var t []code
+	set := func(name string, c code) {
+		ref, ok := record.Lookup(name)
+		if !ok || ref.Sub != "" || ref.Key != "" {
+			return
+		}
+		for len(t) <= ref.Field.ID() {
+			t = append(t, none)
+		}
+		t[ref.Field.ID()] = c
+	}
+	for name, c := range fieldCodes {
+		set(name, c)
+	}
+	for _, s := range serviceNames {
+		for name, c := range infoCodes {
+			set(s+"_info."+name, c)
+		}
+	}
+	return t
+})
+
+var digestSeed = maphash.MakeSeed()
+
+// Limits of one event: what a hostile message has more of is left out.
+const (
+	maxList    = 64   // contacts, warnings, bodies, elements of any list
+	maxText    = 512  // octets of one text
+	maxCiphers = 256  // encrypted elements
+	maxEmbeds  = 8    // message/sip bodies
+	maxFrames  = 16   // frames that a message is cited by: the first and the last ones
+	maxScope   = 2048 // octets of the scope of a token
+)
+
+// Read takes from a record what the tracker has to know, or returns nil for a record that does not matter: a finding, a
+// summary, a message without a SIP start line. It is pure and cheap; the event owns its memory, so that the record may
+// be reused at once.
+func Read(r *record.Record) *Event {
+	if r.Type != record.Message {
+		return nil
+	}
+	rd := reader{r: r, codes: codes()}
+	e := &Event{Number: r.Number, Time: r.Time, Frames: copyFrames(r.Frames), File: intern(r.File), Src: r.Src, Dst: r.Dst, Transport: intern(r.Transport), Quoted: r.Quoted}
+	found := false
+	for i := 0; i < len(r.Nodes); i = max(int(r.Nodes[i].End), i+1) {
+		switch rd.code(i) {
+		case cSIP:
+			if !found {
+				rd.sip(e, i, &e.Message)
+				found = true
+			}
+		case cBodies:
+			rd.body(e, i, &e.Message)
+		}
+	}
+	if !found {
+		return nil
+	}
+	if e.Details == nil {
+		e.Details = &Details{Expires: -1}
+	}
+	if len(r.Sources) > 0 {
+		e.Digest = maphash.Bytes(digestSeed, r.Sources[0].Data)
+	}
+	rd.ciphers(e)
+	return e
+}
+
+// copyFrames keeps the first and the last frames of a message that came in very many.
+func copyFrames(f []uint64) []uint64 {
+	if len(f) <= maxFrames {
+		return append([]uint64(nil), f...)
+	}
+	return append(append([]uint64(nil), f[:maxFrames/2]...), f[len(f)-maxFrames/2:]...)
+}
+
+// intern returns a shared copy of a text of which a capture has few.
+func intern(s string) string {
+	if s == "" {
+		return ""
+	}
+	return unique.Make(s).Value()
+}
+
+type reader struct {
+	r     *record.Record
+	codes []code
+}
+
+func (rd *reader) code(i int) code {
+	f := rd.r.Nodes[i].Field
+	if f == nil || f.ID() >= len(rd.codes) {
+		return none
+	}
+	return rd.codes[f.ID()]
+}
+
+// kids calls f for each child of node i.
+func (rd *reader) kids(i int, f func(j int, c code, n *record.Node)) {
+	end := min(int(rd.r.Nodes[i].End), len(rd.r.Nodes))
+	for j := i + 1; j < end; j = max(int(rd.r.Nodes[j].End), j+1) {
+		f(j, rd.code(j), &rd.r.Nodes[j])
+	}
+}
+
+func text(s string) string {
+	if len(s) > maxText {
+		s = s[:maxText]
+	}
+	return strings.Clone(s)
+}
+
+var methods = map[string]string{}
+
+func init() {
+	for _, m := range []string{"REGISTER", "PUBLISH", "SUBSCRIBE", "NOTIFY", "MESSAGE", "INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "INFO", "UPDATE", "REFER", "PRACK"} {
+		methods[m] = m
+	}
+}
+
+// method returns a method's name without a copy where it is a known one.
+func method(s string) string {
+	if m, ok := methods[s]; ok {
+		return m
+	}
+	return text(s)
+}
+
+// sip reads one SIP message from its node into m.
+func (rd *reader) sip(e *Event, i int, m *Message) {
+	d := m.Details
+	if d == nil {
+		d = &Details{}
+		m.Details = d
+	}
+	d.Expires = -1
+	vias := 0
+	cseqMethod := ""
+	rd.kids(i, func(j int, c code, n *record.Node) {
+		switch c {
+		case cType:
+			m.Request = n.Str == "request"
+		case cMethod:
+			m.Method = method(n.Str)
+		case cRequestURI:
+			m.RequestURI = text(n.Str)
+		case cStatus:
+			m.Status = int(n.Num)
+		case cReason:
+			m.Reason = intern(clipText(n.Str, 80))
+		case cCallID:
+			m.CallID = text(n.Str)
+		case cCSeq:
+			rd.kids(j, func(_ int, c code, n *record.Node) {
+				switch c {
+				case cCSeqNumber:
+					m.CSeq = uint32(n.Num)
+				case cCSeqMethod:
+					cseqMethod = method(n.Str)
+				}
+			})
+		case cFrom, cTo:
+			p := &m.From
+			if c == cTo {
+				p = &m.To
+			}
+			rd.kids(j, func(_ int, c code, n *record.Node) {
+				switch c {
+				case cFromURI, cToURI:
+					p.URI = text(n.Str)
+				case cFromTag, cToTag:
+					p.Tag = text(n.Str)
+				}
+			})
+		case cContact:
+			rd.contact(j, d)
+		case cVia:
+			if vias++; vias > 1 {
+				return
+			}
+			host, port := "", int64(-1)
+			rd.kids(j, func(_ int, c code, n *record.Node) {
+				switch c {
+				case cViaHost:
+					host = n.Str
+				case cViaPort:
+					port = n.Num
+				case cViaBranch:
+					m.Branch = text(n.Str)
+				}
+			})
+			m.SentBy = strings.ToLower(text(host))
+			if port >= 0 && port != 5060 {
+				m.SentBy += ":" + strconv.FormatInt(port, 10)
+			}
+		case cPAI:
+			add(&d.Asserted, n.Str)
+		case cPPI:
+			add(&d.Preferred, n.Str)
+		case cService:
+			d.Services |= icsiServices(n.Str)
+		case cAccept:
+			rd.kids(j, func(k int, c code, _ *record.Node) {
+				if c == cAcceptParams {
+					rd.kids(k, func(_ int, _ code, n *record.Node) {
+						tag, icsi := featureServices(n.Key, n.Str)
+						d.Services |= tag | icsi
+					})
+				}
+			})
+		case cEvent:
+			d.Event = strings.ToLower(text(n.Str))
+		case cExpires:
+			d.Expires = n.Num
+		case cETag:
+			d.ETag = text(n.Str)
+		case cIfMatch:
+			d.IfMatch = text(n.Str)
+		case cSubState:
+			d.SubState = text(n.Str)
+		case cWarning:
+			if len(d.Warnings) >= maxList {
+				return
+			}
+			w := Warning{MC: -1}
+			rd.kids(j, func(_ int, c code, n *record.Node) {
+				switch c {
+				case cWarnCode:
+					w.Code = int(n.Num)
+				case cWarnAgent:
+					w.Agent = text(n.Str)
+				case cWarnText:
+					w.Text = text(n.Str)
+				case cWarnMC:
+					w.MC = int(n.Num)
+				}
+			})
+			d.Warnings = append(d.Warnings, w)
+		case cAuth:
+			rd.kids(j, func(_ int, c code, n *record.Node) {
+				if c == cAuthHeader && (strings.EqualFold(n.Str, "Authorization") || strings.EqualFold(n.Str, "Proxy-Authorization")) {
+					d.Authorized = true
+				}
+			})
+		case cHeaders:
+			rd.associated(j, d)
+		case cBodies:
+			rd.body(e, j, m)
+		}
+	})
+	if !m.Request {
+		m.Method = cseqMethod
+	}
+}
+
+func add(list *[]string, s string) {
+	if len(*list) < maxList {
+		*list = append(*list, text(s))
+	}
+}
+
+// associated reads a P-Associated-URI header field (RFC 7315 4.1).
+func (rd *reader) associated(i int, d *Details) {
+	wanted := false
+	rd.kids(i, func(_ int, c code, n *record.Node) {
+		switch {
+		case c == cHeaderName:
+			wanted = strings.EqualFold(n.Str, "P-Associated-URI")
+		case c == cHeaderValue && wanted:
+			for s := n.Str; ; {
+				from := strings.IndexByte(s, '<')
+				if from < 0 {
+					return
+				}
+				to := strings.IndexByte(s[from:], '>')
+				if to < 0 {
+					return
+				}
+				add(&d.Associated, s[from+1:from+to])
+				s = s[from+to:]
+			}
+		}
+	})
+}
+
+func (rd *reader) contact(i int, d *Details) {
+	if len(d.Contacts) >= maxList {
+		return
+	}
+	c := Contact{Expires: -1}
+	rd.kids(i, func(j int, k code, n *record.Node) {
+		switch k {
+		case cContactURI:
+			c.URI = text(n.Str)
+		case cContactParams:
+			rd.kids(j, func(_ int, _ code, n *record.Node) { c.param(n.Key, n.Str) })
+		}
+	})
+	if c.URI == "*" {
+		d.Star = true
+		return
+	}
+	d.Contacts = append(d.Contacts, c)
+}
+
+// param takes one parameter of a Contact.
+func (c *Contact) param(name, value string) {
+	switch low := strings.ToLower(name); low {
+	case "expires":
+		if n, err := strconv.ParseUint(value, 10, 32); err == nil {
+			c.Expires = int64(n)
+		}
+	case "+sip.instance":
+		c.Instance = text(strings.Trim(value, "<>"))
+	case "reg-id":
+		c.RegID = text(value)
+		if len(c.Continuity) < maxList {
+			c.Continuity = append(c.Continuity, "reg-id="+text(value))
+		}
+	case "pub-gruu":
+		c.PubGRUU = text(value)
+	case "temp-gruu":
+		c.TempGRUU = text(value)
+	default:
+		tag, icsi := featureServices(name, value)
+		c.Tags |= tag
+		c.ICSIs |= icsi
+		if tag|icsi != 0 || !strings.HasPrefix(low, "+") || len(c.Features) >= maxList {
+			return
+		}
+		f := text(name)
+		if value != "" {
+			f += "=" + text(value)
+		}
+		c.Features = append(c.Features, f)
+		if continuity(strings.TrimPrefix(low, "+")) {
+			c.Continuity = append(c.Continuity, f)
+		}
+	}
+}
+
+// continuity recognises the feature tags of service continuity (TS 24.237 annex C, TS 24.292 annex B).
+func continuity(tag string) bool {
+	if !strings.HasPrefix(tag, "g.3gpp.") {
+		return false
+	}
+	tag = tag[len("g.3gpp."):]
+	switch tag {
+	case "accesstype", "ics", "mid-call", "dynamic-stn", "iut-controller", "ti":
+		return true
+	}
+	return strings.HasPrefix(tag, "atcf") || strings.Contains(tag, "srvcc") || strings.Contains(tag, "drvcc") || strings.HasPrefix(tag, "ps2ps") || strings.HasPrefix(tag, "cs2ps") || strings.HasPrefix(tag, "ps2cs")
+}
+
+// featureServices tells which services a feature tag names: by itself, and by the ICSI in its value.
+func featureServices(name, value string) (tags, icsis Services) {
+	name = strings.TrimPrefix(name, "+")
+	if len(name) < 8 || !strings.EqualFold(name[:7], "g.3gpp.") {
+		return 0, 0
+	}
+	switch rest := strings.ToLower(name[7:]); {
+	case rest == "mcptt":
+		return Of(MCPTT), 0
+	case rest == "mcvideo":
+		return Of(MCVideo), 0
+	case rest == "mcdata" || strings.HasPrefix(rest, "mcdata."):
+		return Of(MCData), 0
+	case rest == "icsi-ref":
+		return 0, icsiServices(value)
+	}
+	return 0, 0
+}
+
+// icsiServices tells which services the ICSIs in a value name, percent-encoded (TS 24.229 7.2A.8) or not.
+func icsiServices(v string) (set Services) {
+	const mark = "icsi.mc"
+	low := strings.ToLower(v)
+	for {
+		i := strings.Index(low, mark)
+		if i < 0 {
+			return set
+		}
+		low = low[i+len(mark):]
+		for s, name := range serviceNames {
+			tail := name[2:]
+			if !strings.HasPrefix(low, tail) {
+				continue
+			}
+			if rest := low[len(tail):]; rest == "" || !letter(rest[0]) {
+				set |= 1 << s
+			}
+		}
+	}
+}
+
+func letter(c byte) bool { return c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '-' || c == '_' }
+
+// body reads one leaf body.
+func (rd *reader) body(e *Event, i int, m *Message) {
+	if m.Details == nil {
+		m.Details = &Details{Expires: -1}
+	}
+	d := m.Details
+	if len(d.Bodies) >= maxList {
+		return
+	}
+	b := Body{Digest: rd.digest(i)}
+	rd.kids(i, func(j int, c code, n *record.Node) {
+		switch c {
+		case cPath:
+			b.Path = intern(clipText(n.Str, 40))
+		case cBodyType:
+			b.Type = intern(clipText(n.Str, 120))
+		case cMIKEY:
+			if len(d.IMessages) < maxList {
+				im := rd.mikey(j)
+				im.Body, im.Digest = b.Path, b.Digest
+				d.IMessages = append(d.IMessages, im)
+			}
+		case cInfoMCPTT, cInfoMCVideo, cInfoMCData:
+			if len(d.Infos) < maxList {
+				in := rd.info(j, Service(c-cInfoMCPTT))
+				in.Body, in.Digest = b.Path, b.Digest
+				d.Infos = append(d.Infos, in)
+			}
+		case cPoC:
+			d.HasPoC = true
+			rd.kids(j, func(k int, c code, _ *record.Node) {
+				if c == cEntity && len(d.Settings) < maxList {
+					d.Settings = append(d.Settings, rd.entity(k))
+				}
+			})
+		case cSignature:
+			if len(d.Signatures) < maxList {
+				d.Signatures = append(d.Signatures, rd.signature(j))
+			}
+		case cXML:
+			rd.profile(j, d)
+		case cSIP:
+			if len(e.Inner) < maxEmbeds {
+				var in Message
+				rd.sip(e, j, &in)
+				e.Inner = append(e.Inner, in)
+			}
+		}
+	})
+	d.Bodies = append(d.Bodies, b)
+}
+
+// octets returns the octets that a node points at.
+func (rd *reader) octets(n *record.Node) []byte {
+	if n.Flags&record.HasRange == 0 || int(n.Src) >= len(rd.r.Sources) {
+		return nil
+	}
+	data := rd.r.Sources[n.Src].Data
+	from := min(int(n.Off), len(data))
+	return data[from:min(from+int(n.Len), len(data))]
+}
+
+func (rd *reader) digest(i int) uint64 {
+	if b := rd.octets(&rd.r.Nodes[i]); len(b) > 0 {
+		return maphash.Bytes(digestSeed, b)
+	}
+	return 0
+}
+
+func (rd *reader) mikey(i int) (m IMessage) {
+	user, server := "", ""
+	rd.kids(i, func(j int, c code, n *record.Node) {
+		switch c {
+		case cCSB:
+			m.CSBID = text(n.Str)
+		case cKeyType:
+			m.KeyType = intern(clipText(n.Str, 40))
+		case cInitiator:
+			m.Initiator = text(n.Str)
+		case cResponder:
+			m.Responder = text(n.Str)
+		case cInitiatorKMS:
+			m.InitiatorKMS = text(n.Str)
+		case cResponderKMS:
+			m.ResponderKMS = text(n.Str)
+		case cHidden:
+			m.Hidden = n.Num != 0
+		case cSig:
+			rd.kids(j, func(_ int, c code, n *record.Node) {
+				if c == cSigState {
+					m.SigState = intern(n.Str)
+				}
+			})
+		case cKey:
+			rd.kids(j, func(_ int, c code, n *record.Node) {
+				switch c {
+				case cKeyState:
+					m.KeyState = intern(n.Str)
+				case cKeyReason:
+					m.KeyReason = intern(n.Str)
+				case cKeyUser:
+					user = n.Str
+				case cKeyServer:
+					server = n.Str
+				}
+			})
+		}
+	})
+	// A hashed identity is replaced by the one that was found behind it (TS 33.180 E.7).
+	if user != "" {
+		m.Initiator = text(user)
+	}
+	if server != "" {
+		m.Responder = text(server)
+	}
+	if m.Hidden && user == "" {
+		m.Initiator = ""
+	}
+	if m.Hidden && server == "" {
+		m.Responder = ""
+	}
+	return m
+}
+
+// value reads an element that can be protected.
+func (rd *reader) value(n *record.Node) Value {
+	v := Value{Present: true, State: "clear"}
+	if p := rd.r.Protection(n); p != nil {
+		v.Encrypted, v.State, v.Reason, v.KeyID = p.Encrypted, p.State.String(), p.Reason.String(), text(p.KeyID)
+		v.Opened = p.Encrypted && p.State == record.Opened
+		v.Signed, v.Verified = p.Signed, p.Verified
+	}
+	if n.Flags&record.HasValue != 0 {
+		switch n.Field.Of {
+		case record.Uint, record.Int:
+			v.Text = strconv.FormatInt(n.Num, 10)
+		case record.Bool:
+			v.Text = strconv.FormatBool(n.Num != 0)
+		default:
+			v.Text = text(n.Str)
+		}
+	}
+	return v
+}
+
+func (rd *reader) info(i int, s Service) Info {
+	in := Info{Service: s}
+	rd.kids(i, func(j int, c code, n *record.Node) {
+		if p := rd.r.Protection(n); p != nil && p.Encrypted {
+			in.Encrypted++
+		}
+		var v *Value
+		switch c {
+		case cToken:
+			if !in.Token.Present {
+				in.Token = rd.token(j)
+			}
+			return
+		case cClientID:
+			v = &in.ClientID
+		case cInfoRequest:
+			v = &in.RequestURI
+		case cCallingUser:
+			v = &in.CallingUser
+		case cCalledParty:
+			v = &in.CalledParty
+		case cProfile:
+			v = &in.Profile
+		case cMultiple:
+			in.MultipleDevices = in.MultipleDevices || n.Num != 0
+			return
+		default:
+			return
+		}
+		if !v.Present {
+			*v = rd.value(n)
+		}
+	})
+	return in
+}
+
+func (rd *reader) token(i int) Token {
+	t := Token{Value: rd.value(&rd.r.Nodes[i])}
+	t.Text = "" // a bearer token is a secret
+	rd.kids(i, func(j int, c code, n *record.Node) {
+		switch c {
+		case cFingerprint:
+			t.Fingerprint = text(n.Str)
+		case cClaims:
+			rd.kids(j, func(_ int, _ code, n *record.Node) {
+				switch n.Key {
+				case "mcptt_id":
+					t.IDs[MCPTT] = clipText(jsonText(n.Str), maxText)
+				case "mcvideo_id":
+					t.IDs[MCVideo] = clipText(jsonText(n.Str), maxText)
+				case "mcdata_id":
+					t.IDs[MCData] = clipText(jsonText(n.Str), maxText)
+				case "client_id":
+					t.ClientID = clipText(jsonText(n.Str), maxText)
+				case "iss":
+					t.Issuer = clipText(jsonText(n.Str), maxText)
+				case "scope":
+					t.Scope = clipText(jsonText(n.Str), maxScope)
+				case "exp":
+					t.Exp, t.HasExp = jsonSeconds(n.Str)
+				}
+			})
+		}
+	})
+	return t
+}
+
+func (rd *reader) entity(i int) Entity {
+	e := Entity{Profile: -1}
+	rd.kids(i, func(_ int, c code, n *record.Node) {
+		switch c {
+		case cEntityID:
+			e.ID = text(n.Str)
+		case cAnswer:
+			e.AnswerMode = intern(clipText(n.Str, 40))
+		case cEntityProfile:
+			if n.Flags&record.HasValue != 0 {
+				e.Profile = n.Num
+			}
+		case cMultiplex:
+			if n.Flags&record.HasValue != 0 {
+				e.Multiplex = strconv.FormatBool(n.Num != 0)
+			}
+		}
+	})
+	return e
+}
+
+func (rd *reader) signature(i int) (s Signature) {
+	rd.kids(i, func(j int, c code, n *record.Node) {
+		switch c {
+		case cSignState:
+			s.State = intern(n.Str)
+		case cSignKey:
+			s.KeyID = text(n.Str)
+		case cSignRefs:
+			rd.kids(j, func(_ int, c code, n *record.Node) {
+				if c == cSignBody && len(s.Bodies) < maxList {
+					s.Bodies = append(s.Bodies, intern(clipText(n.Str, 40)))
+				}
+			})
+		}
+	})
+	return s
+}
+
+// profile recognises a user profile document: mcptt-user-profile and its twins with XUI-URI and user-profile-index.
+func (rd *reader) profile(i int, d *Details) {
+	p := Profile{Index: -1}
+	known := false
+	rd.kids(i, func(j int, c code, n *record.Node) {
+		switch c {
+		case cXMLName:
+			for s, name := range serviceNames {
+				if n.Str == name+"-user-profile" {
+					p.Service, known = Service(s), true
+				}
+			}
+		case cXMLAttrs:
+			rd.kids(j, func(_ int, _ code, n *record.Node) {
+				switch n.Key {
+				case "XUI-URI":
+					p.User = text(n.Str)
+				case "user-profile-index":
+					if v, err := strconv.ParseUint(strings.TrimSpace(n.Str), 10, 31); err == nil {
+						p.Index = int64(v)
+					}
+				}
+			})
+		}
+	})
+	if known && p.Index >= 0 && len(d.Profiles) < maxList {
+		d.Profiles = append(d.Profiles, p)
+	}
+}
+
+// ciphers takes fingerprints of every encrypted element, for the check that no IV is used twice under a key. The node
+// of an element's cipher text length points at its EncryptedData or its URI.
+func (rd *reader) ciphers(e *Event) {
+	r := rd.r
+	for i := range r.Nodes {
+		n := &r.Nodes[i]
+		if n.Prot == 0 || len(e.Ciphers) >= maxCiphers {
+			continue
+		}
+		p := r.Protection(n)
+		if p == nil || !p.Encrypted || p.KeyID == "" {
+			continue
+		}
+		for j := i + 1; j < int(n.End) && j < len(r.Nodes); j = max(int(r.Nodes[j].End), j+1) {
+			k := &r.Nodes[j]
+			if k.Field == nil || k.Field.Key() != "ciphertext_length" {
+				continue
+			}
+			iv, all := ivOf(rd.octets(k))
+			if iv != nil {
+				e.Ciphers = append(e.Ciphers, Cipher{KeyID: text(p.KeyID), IV: maphash.Bytes(digestSeed, iv), Text: maphash.Bytes(digestSeed, all)})
+			}
+			break
+		}
+	}
+}
+
+// ivOf finds the IV in an EncryptedData element (the first 12 octets of CipherValue) or in a protected URI (;iv=), and
+// the cipher text, both as base64 without white space.
+func ivOf(b []byte) (iv, all []byte) {
+	if i := bytes.Index(b, []byte("CipherValue")); i >= 0 {
+		b = b[i:]
+		if i = bytes.IndexByte(b, '>'); i < 0 {
+			return nil, nil
+		}
+		b = b[i+1:]
+		if i = bytes.IndexByte(b, '<'); i < 0 {
+			return nil, nil
+		}
+		all = bytes.Join(bytes.Fields(b[:i]), nil)
+		if len(all) < 16 {
+			return nil, nil
+		}
+		return all[:16], all // 16 characters of base64 are 12 octets
+	}
+	if i := bytes.Index(b, []byte(";iv=")); i >= 0 {
+		v := b[i+4:]
+		if j := bytes.IndexAny(v, ";@"); j >= 0 {
+			v = v[:j]
+		}
+		if len(v) >= 16 {
+			return v, b
+		}
+	}
+	return nil, nil
+}

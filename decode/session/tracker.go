@@ -1,0 +1,152 @@
+package session
+
+import (
+	"github.com/mcxdump/mcxdump/decode/record"
+)
+
+// Limits bound the tracker's memory. Zero means the default, which keeps all tables together below about 64 MiB.
+type Limits struct {
+	Transactions  int // 16384 transactions, and as many requests followed over several hops
+	Users         int // 16384 public user identities
+	Sessions      int // 16384 service authorisations
+	Publications  int // 16384 published states
+	Subscriptions int // 4096 subscriptions to poc-settings
+	Nonces        int // 32768 fingerprints of IVs
+	Profiles      int // 4096 user profile documents
+	Events        int // 32768 messages kept for ladders, over all sessions
+	SessionEvents int // 64 messages kept for the ladder of one session: the first and the last ones
+	PerUser       int // 16 sessions, contacts and keys of one user
+	Evidence      int // 32 facts with their evidence, and as many transitions, of one session
+}
+
+const defaultMemory = 64 << 20
+
+// LimitsFor returns limits for a memory budget in octets, in proportion to the defaults.
+func LimitsFor(memory int64) Limits {
+	l := Limits{}.withDefaults()
+	if memory <= 0 {
+		return l
+	}
+	f := float64(memory) / defaultMemory
+	for _, p := range []*int{&l.Transactions, &l.Users, &l.Sessions, &l.Publications, &l.Subscriptions, &l.Nonces, &l.Profiles, &l.Events} {
+		*p = int(min(max(float64(*p)*f, 64), 1<<30))
+	}
+	return l
+}
+
+func (l Limits) withDefaults() Limits {
+	def := func(p *int, v int) {
+		if *p <= 0 {
+			*p = v
+		}
+	}
+	def(&l.Transactions, 16384)
+	def(&l.Users, 16384)
+	def(&l.Sessions, 16384)
+	def(&l.Publications, 16384)
+	def(&l.Subscriptions, 4096)
+	def(&l.Nonces, 32768)
+	def(&l.Profiles, 4096)
+	def(&l.Events, 32768)
+	def(&l.SessionEvents, 64)
+	def(&l.PerUser, 16)
+	def(&l.Evidence, 32)
+	return l
+}
+
+// Config of a Tracker. The zero value is ready: default limits, newest release.
+type Config struct {
+	Limits Limits
+	// Release decides which Warning codes are allocated (TS 24.379 4.4.2): 13 to 20, 0 for the newest.
+	Release int
+	// Evicted is given each session that leaves because of a limit, settled as far as the capture tells. Nil drops it.
+	Evicted func(*Session)
+}
+
+// Stats are the tracker's counters.
+type Stats struct {
+	Events, Quoted              uint64
+	TimeBacks, TimeJumps        uint64
+	Transactions, Answered      uint64
+	Unanswered, Cancelled       uint64
+	Orphans                     uint64 // responses without a request
+	OldStyle                    uint64 // transactions matched by the rules of RFC 2543
+	RequestRepeats              uint64
+	ResponseRepeats             uint64
+	ResponseNS, MaxResponseNS   int64  // sum and maximum over final responses
+	Hops                        uint64 // requests seen again on a further hop
+	Registrations, Refreshes    uint64
+	Deregistrations             uint64
+	ThirdParty, ThirdPartyTied  uint64
+	Publications, Subscriptions uint64
+	KeyUploads, KeyDownloads    uint64
+	Sessions                    uint64
+	Findings                    uint64
+	EvictedTransactions         uint64
+	EvictedUsers                uint64
+	EvictedSessions             uint64
+	EvictedPublications         uint64
+	EvictedSubscriptions        uint64
+	EvictedNonces               uint64
+	EvictedProfiles             uint64
+	EvictedEvents               uint64 // messages that a ladder lacks
+	EvictedPerUser              uint64
+	EvictedFacts                uint64
+}
+
+// An Effect is what a message did.
+type Effect struct {
+	Session  *Link
+	Findings []record.Finding
+}
+
+// A Tracker follows transactions, registrations, publications and service authorisations. It is for one goroutine.
+type Tracker struct {
+	cfg   Config
+	stats Stats
+	now   int64
+	jump  int64 // a forward jump that one message alone has claimed
+
+	transactions table[*transaction]
+	attempts     table[*attempt]
+
+	key []byte // scratch
+	out []record.Finding
+}
+
+// NewTracker returns a tracker.
+func NewTracker(c Config) *Tracker {
+	c.Limits = c.Limits.withDefaults()
+	t := &Tracker{cfg: c}
+	t.transactions = newTable(c.Limits.Transactions, t.ended)
+	t.attempts = newTable[*attempt](c.Limits.Transactions, nil)
+	return t
+}
+
+// maxJump is the longest silence that a single message may claim: a longer one is believed when the next message
+// confirms it.
+const maxJump = 24 * 3600 * second
+
+// clock moves packet time. It never goes back, and one hostile time stamp does not move it far.
+func (t *Tracker) clock(at int64) {
+	switch {
+	case t.now == 0 || at >= t.now && at-t.now <= maxJump:
+		t.now, t.jump = max(at, 1), 0
+	case at < t.now:
+		t.stats.TimeBacks++
+	default:
+		if t.jump != 0 && at >= t.jump && at-t.jump <= maxJump {
+			t.now, t.jump = at, 0
+			return
+		}
+		t.stats.TimeJumps++
+		t.jump = at
+	}
+}
+
+// Stats returns the counters.
+func (t *Tracker) Stats() Stats {
+	s := t.stats
+	s.EvictedTransactions = t.transactions.evicted
+	return s
+}
