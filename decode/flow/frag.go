@@ -134,8 +134,12 @@ func (d *Decoder) fragment(p *packet, proto byte, id uint32, off int, more bool,
 	}
 	if s == nil {
 		if len(d.frags.m) >= d.cfg.FragmentSets {
-			d.limit(LimitFragmentSets)
-			d.giveUp(d.frags.oldest)
+			if old := d.frags.oldest; old.state == fragDone {
+				d.frags.remove(old) // kept to know copies by; nothing is lost
+			} else {
+				d.limit(LimitFragmentSets)
+				d.giveUp(old)
+			}
 		}
 		s = &fragSet{key: k, born: d.clock.now, total: -1, proto: proto}
 		d.frags.add(s)
