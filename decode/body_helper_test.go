@@ -144,3 +144,15 @@ func setUnsealer(t *testing.T, f func(c *Context, s *sealedData) ([]byte, record
 	unsealer = f
 	t.Cleanup(func() { unsealer = old })
 }
+
+func newRecordWith(data []byte) *record.Record {
+	return &record.Record{Sources: []record.Source{{Name: "captured", Data: data, Parent: -1}}}
+}
+
+func newBuilderFor(r *record.Record) *record.Builder {
+	return &record.Builder{R: r, Want: record.All()}
+}
+
+func decodedSource(data []byte, off, length int) record.Source {
+	return record.Source{Kind: record.Decoded, Name: "decoded", Data: data, Parent: 0, ParentOff: uint32(off), ParentLen: uint32(length)}
+}
