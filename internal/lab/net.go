@@ -119,6 +119,8 @@ type Net struct {
 	err   error
 	ident uint32
 	Frame uint64 // number of frames written
+
+	octets int64 // of their data and record headers
 }
 
 func (n *Net) seq() uint32 { n.ident++; return n.ident }
@@ -129,6 +131,7 @@ func (n *Net) frame(b []byte) {
 		return
 	}
 	n.Frame++
+	n.octets += int64(len(b)) + 16
 	n.err = n.w.WritePacket(&pcapng.Packet{Time: n.Clock.UnixNano(), Data: b, Orig: uint32(len(b)), Link: n.Shape.Link})
 	n.Clock = n.Clock.Add(50 * time.Microsecond)
 }
