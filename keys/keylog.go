@@ -558,6 +558,22 @@ func quote(s string) string {
 	return strconv.Quote(s)
 }
 
+// quoteText shows a text of several words likewise, up to 200 octets.
+func quoteText(s string) string {
+	out := ""
+	for _, w := range strings.Fields(s) {
+		if looksSecret(w) {
+			w = "(...)"
+		}
+		if len(out)+len(w) > 200 {
+			out += " ..."
+			break
+		}
+		out += " " + w
+	}
+	return strconv.Quote(strings.TrimPrefix(out, " "))
+}
+
 // looksSecret is true for words with 10 hex digits in a row, with a long run of the base64 alphabet, or of great length.
 // An identifier with a digit too many can be shown, a key cannot.
 func looksSecret(s string) bool {

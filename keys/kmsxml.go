@@ -22,6 +22,28 @@ const (
 	maxOtherKEK  = 64   // transport keys of other names tried on a wrapped key
 )
 
+// What costs more than reading, and how often it is done for one document of a capture, which anybody can have sent.
+const (
+	costSignature = iota
+	costNewKey
+	costKey // a point to check or a key to unwrap
+)
+
+var maxCost = [...]int{costSignature: 8, costNewKey: 16, costKey: 256}
+
+// spend is false when a document of a capture asks for more than is done for it, which is said once.
+func (l *loader) spend(what int, o Origin) bool {
+	if l.given == nil {
+		return true
+	}
+	l.cost[what]++
+	if l.cost[what] == maxCost[what]+1 {
+		l.fail(o.Name, o.Line, "", fmt.Sprintf("more than %d %s in one document", maxCost[what],
+			[...]string{"signatures", "new transport and integrity keys", "keys"}[what]), ErrLimit)
+	}
+	return l.cost[what] <= maxCost[what]
+}
+
 // XMLOptions is what [ReadKMSXML] needs beside the document.
 type XMLOptions struct {
 	Origin    Origin  // where the document was found, such as a frame; errors add the line within it
@@ -36,6 +58,7 @@ type XMLOptions struct {
 //
 // Key material may be hex, base64 or an EncryptedKey under a transport key; NewTransportKey and NewIntegrityKey are unwrapped
 // and used at once. A signature that does not verify is a [Verdict] and no error: what it covers is read all the same.
+// Of one document no more than 8 signatures, 16 new keys and 256 keys are read, so that a hostile one costs little.
 // The material holds what could be read, also when there is an error; the error wraps [ErrKind] when nothing in the document is
 // of the KMS.
 func ReadKMSXML(doc []byte, o XMLOptions) (*Material, error) {
@@ -312,6 +335,9 @@ func (l *loader) finishXML() {
 		var find func(el *etree.Element)
 		find = func(el *etree.Element) {
 			if isNewKey(el) {
+				if !l.spend(costNewKey, l.origin(f, el)) {
+					return
+				}
 				if len(news) < maxNewKeys {
 					news = append(news, &pending{f: f, el: el})
 				} else if len(news) == maxNewKeys {
@@ -378,7 +404,7 @@ func (l *loader) walk(f *xmlFile, el *etree.Element, s scope, depth int) {
 			s.user = v
 		}
 		if e := child(el, "KmsError"); e != nil {
-			l.warn(l.origin(f, el), "the KMS answered with error %s %s", quote(childText(e, "ErrorCode")), quote(childText(e, "ErrorMsg")))
+			l.warn(l.origin(f, el), "the KMS answered with error %s %s", quote(childText(e, "ErrorCode")), quoteText(childText(e, "ErrorMsg")))
 		}
 	case "signedkmscertificate", "signedkmsresponse", "kmsmessage", "kmsinit", "kmskeyprov", "kmscertcache", "kmslookup":
 	default:
@@ -625,7 +651,7 @@ func fromBase64(s string) ([]byte, error) {
 // which was reported then.
 func (x *fields) octets(local string, want int) []byte {
 	c := child(x.el, local)
-	if c == nil || !x.f.whole(c) {
+	if c == nil || !x.f.whole(c) || !x.l.spend(costKey, x.l.origin(x.f, c)) {
 		return nil
 	}
 	b, wrapped, err := x.l.content(c, local, want)
@@ -799,7 +825,7 @@ func (l *loader) signature(f *xmlFile, signed, sig *etree.Element) {
 		return
 	}
 	v := Verdict{Origin: l.origin(f, sig)}
-	if !f.whole(sig) {
+	if !f.whole(sig) || !l.spend(costSignature, v.Origin) {
 		return
 	}
 	r := xmlsec.Verify(sig, xmlsec.VerifyOptions{Keys: l.candidates(true)})

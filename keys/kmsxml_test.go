@@ -289,8 +289,8 @@ func TestXMLDefects(t *testing.T) {
 	if m.UserKeys[0].UID != nil || len(m.Warnings) != 1 || !strings.Contains(m.Warnings[0], "the UserID is not 32 octets") {
 		t.Errorf("%q", m.Warnings)
 	}
-	m = mustRead(t, "k", response("")[:strings.Index(response(""), "<KmsMessage>")]+"<KmsError><ErrorCode>7</ErrorCode><ErrorMsg>no such user</ErrorMsg></KmsError></KmsResponse>")
-	if len(m.Warnings) != 1 || m.Warnings[0] != `k:1: the KMS answered with error "7" "no such user"` {
+	m = mustRead(t, "k", response("")[:strings.Index(response(""), "<KmsMessage>")]+"<KmsError><ErrorCode>7</ErrorCode><ErrorMsg>no such user among\nthose whom this KMS serves, with the key "+katSSK+" or without</ErrorMsg></KmsError></KmsResponse>")
+	if len(m.Warnings) != 1 || m.Warnings[0] != `k:1: the KMS answered with error "7" "no such user among those whom this KMS serves, with the key (...) or without"` {
 		t.Errorf("%q", m.Warnings)
 	}
 	if _, err := ReadKMSXML([]byte("<html/>"), XMLOptions{}); !errors.Is(err, ErrKind) {
@@ -302,5 +302,31 @@ func TestXMLDefects(t *testing.T) {
 	many := strings.Repeat("<KmsInit/>", maxDocuments+1)
 	if _, err := ReadKMSXML([]byte(many), XMLOptions{}); !errors.Is(err, ErrLimit) {
 		t.Error(err)
+	}
+}
+
+// TestXMLCost holds documents of a capture, which anybody can have sent, to their bounds, and files not.
+func TestXMLCost(t *testing.T) {
+	for _, tt := range []struct {
+		one  string
+		want string
+	}{
+		{keySet("sip:alice@example.org", katUIDAlice, element("UserSigningKeySSK", katSSK)), "more than 256 keys in one document"},
+		{wrapped(t, "NewTransportKey", testTrK2, testTrK, tkName, "tk.13", true, true), "more than 16 new transport and integrity keys"},
+	} {
+		doc := []byte(response("<KmsKeyProv>" + strings.Repeat(tt.one, 300) + "</KmsKeyProv>"))
+		m, err := ReadKMSXML(doc, XMLOptions{Transport: named(t, tkName, testTrK)})
+		if !errors.Is(err, ErrLimit) || !strings.Contains(err.Error(), tt.want) || strings.Count(err.Error(), "\n") > 0 || len(m.UserKeys)+len(m.Transport) != 1 {
+			t.Errorf("%v %+v", err, m)
+		}
+		if _, err := Read("f", doc); err != nil {
+			t.Error(err)
+		}
+	}
+	signed := signedResponse(t, testInK, ikName, "#xmldoc")
+	sig := signed[strings.Index(signed, "<ds:Signature "):strings.LastIndex(signed, "</SignedKmsResponse>")]
+	m, err := ReadKMSXML([]byte(strings.Replace(signed, sig, strings.Repeat(sig, 20), 1)), XMLOptions{Integrity: named(t, ikName, testInK)})
+	if !errors.Is(err, ErrLimit) || len(m.Verdicts) != 8 {
+		t.Errorf("%v %+v", err, m.Verdicts)
 	}
 }

@@ -125,6 +125,7 @@ type loader struct {
 	seen    map[string]bool
 	xml     []*xmlFile
 	given   *XMLOptions // of ReadKMSXML
+	cost    [3]int      // what was spent on a document of a capture, see spend
 }
 
 func newLoader() *loader {
@@ -270,6 +271,10 @@ func (l *loader) document(name string, b []byte, named bool) bool {
 	case kindXML:
 		return l.xmlText(name, b, named)
 	case kindJSON:
+		if !named && !bytes.Contains(b, []byte(jsonRoot)) {
+			l.warn(Origin{Name: name}, "skipped: %v", ErrKind)
+			return false
+		}
 		l.json(name, b)
 	default:
 		if named {

@@ -324,6 +324,7 @@ func TestDirectories(t *testing.T) {
 	photo := put("d/photo.jpg", "\xff\xd8\xff\xe0 CSK")
 	notes := put("d/notes.txt", "the keys are in the other file\n")
 	page := put("d/page.html", "<html><body>KmsInit</body></html>")
+	trace := put("d/trace.json", `{"schema":"mcxdump/1"}`)
 	put("d/sub/c.keys", "MCID c\n")
 	elsewhere := put("elsewhere.keys", "MCID linked\n")
 	links := os.Symlink(elsewhere, filepath.Join(dir, "d/link.keys")) == nil && os.Symlink(dir, filepath.Join(dir, "d/loop")) == nil
@@ -335,7 +336,7 @@ func TestDirectories(t *testing.T) {
 	if got := fmt.Sprint(m.MCIDs); links && got != want {
 		t.Errorf("%s instead of %s", got, want)
 	}
-	if all := strings.Join(m.Warnings, "\n"); len(m.Warnings) != 3 || !strings.Contains(all, "photo.jpg: skipped: not a kind of key file") ||
+	if all := strings.Join(m.Warnings, "\n"); len(m.Warnings) != 4 || !strings.Contains(all, "trace.json: skipped") || !strings.Contains(all, "photo.jpg: skipped: not a kind of key file") ||
 		!strings.Contains(all, "page.html:1: skipped") || !strings.Contains(all, "notes.txt: skipped") {
 		t.Errorf("%s", all)
 	}
@@ -344,6 +345,9 @@ func TestDirectories(t *testing.T) {
 		if !errors.Is(err, ErrKind) || !strings.Contains(err.Error(), "expected ") {
 			t.Errorf("%s: %v", p, err)
 		}
+	}
+	if _, err := Load([]string{trace}, LoadOptions{}); err == nil || !strings.Contains(err.Error(), `unknown member "schema"`) {
+		t.Error(err)
 	}
 	_, err = Load([]string{filepath.Join(dir, "none")}, LoadOptions{})
 	if !errors.Is(err, os.ErrNotExist) {

@@ -135,7 +135,11 @@ func TestCuts(t *testing.T) {
 	for i, line := range strings.Split(strings.TrimSpace(katKeyLog), "\n")[1:] {
 		files[fmt.Sprint("keylog line ", i+2)] = line
 	}
-	files["pem"] = pemKey(t)
+	files["pem"], files["certificate"] = pemKey(t), katCertificate
+	for _, name := range []string{"signed", "wrapped"} {
+		files[name] = strings.Replace(files[name], katZ, "", 1)
+		files[name] = strings.Replace(files[name], "<PubEncKey></PubEncKey>", "", 1)
+	}
 	files["clear alice"] = response(keySet("sip:alice@example.org", katUIDAlice, element("UserSigningKeySSK", katSSK)+element("UserPubTokenPVT", katPVT)))
 	files["clear server"] = keySet("mcptt.example.org", katUIDServer, element("UserDecryptKey", katRSK))
 	for name, text := range files {
