@@ -67,6 +67,7 @@ func TestEvents(t *testing.T) {
 		{`<a><?go on ?></a>`, `<|a>?go "on "</a>`},
 		{`<a xml:lang="en"/>`, `<|a http://www.w3.org/XML/1998/namespace|lang="en"></a>`},
 		{`<é ü="ß"/>`, `<|é |ü="ß"></é>`},
+		{`<a><b xmlns="d" xmlns:p="u"/><c/><p:e/></a>`, `<|a><d|b http://www.w3.org/2000/xmlns/|xmlns="d" http://www.w3.org/2000/xmlns/|p="u"></b><|c></c><|e></e></a> ns!34`},
 		// errors, each with what stood before
 		{``, ` !0 no root`},
 		{`  `, ` !2 no root`},
