@@ -40,7 +40,7 @@ type BulkStats struct {
 // mean; a capture of 200,000 fragmented ones about 470 MB.
 func (s *System) Bulk(out io.Writer, o BulkOptions) (BulkStats, error) {
 	var st BulkStats
-	if !slices.ContainsFunc(BulkKinds, func(k struct{ Name, Shows string }) bool { return k.Name == o.Kind }) {
+	if !IsBulk(o.Kind) {
 		return st, fmt.Errorf("lab has no bulk traffic %q", o.Kind)
 	}
 	if o.Messages <= 0 && o.Octets <= 0 {
@@ -240,4 +240,9 @@ func BulkNames() string {
 		n = append(n, k.Name)
 	}
 	return strings.Join(n, ", ")
+}
+
+// IsBulk reports whether there is such a kind of bulk traffic.
+func IsBulk(name string) bool {
+	return slices.ContainsFunc(BulkKinds, func(k struct{ Name, Shows string }) bool { return k.Name == name })
 }

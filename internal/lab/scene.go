@@ -425,6 +425,16 @@ func flip(p *Part, mark string) {
 	p.Body = string(b)
 }
 
+// Write writes a whole capture of one shape in which [Scene.Play] acts the scenarios out.
+func (s *System) Write(out io.Writer, shape Shape, list []Scenario, messages int) (sip int, frames uint64, err error) {
+	c, err := s.Capture(out, shape)
+	if err != nil {
+		return 0, 0, err
+	}
+	sip = c.Play(list, messages)
+	return sip, c.Net.Frame, c.Close()
+}
+
 // Play writes a capture in which the scenarios are acted out in turn, each by the next user, until every scenario and
 // every user had its turn and there are as many messages as asked for. It returns the number of SIP messages, those
 // inside message/sip included.

@@ -28,6 +28,9 @@ type Options struct {
 // MaxUsers bounds Options.Users: every user has an address of its own, and an RSK is extracted for each identity.
 const MaxUsers = 4096
 
+// MaxDomains bounds Options.Domains.
+const MaxDomains = 16
+
 // A System is a small world of mission critical services with its own cryptography: key management servers, users and
 // the servers of three services.
 type System struct {
@@ -129,8 +132,8 @@ func NewSystem(o Options) (*System, error) {
 	if o.Domains == 0 {
 		o.Domains = 1
 	}
-	if o.Users < 0 || o.Users > MaxUsers || o.Domains < 0 || o.Domains > 16 {
-		return nil, fmt.Errorf("lab: %d users in %d domains; at most %d in 16", o.Users, o.Domains, MaxUsers)
+	if o.Users < 0 || o.Users > MaxUsers || o.Domains < 0 || o.Domains > MaxDomains {
+		return nil, fmt.Errorf("lab: %d users in %d domains; at most %d in %d", o.Users, o.Domains, MaxUsers, MaxDomains)
 	}
 	src, err := source(o.Seed)
 	if err != nil {
