@@ -171,6 +171,17 @@ func TestWithheldIsMarked(t *testing.T) {
 	}
 }
 
+// Masks may overlap and lie beyond the end.
+func TestMasksOverlap(t *testing.T) {
+	r := &record.Record{Sources: []record.Source{{Parent: -1, Data: []byte("abcdefghijklmnopqrst"),
+		Masked: []record.Range{{Off: 10, Len: 2}, {Off: 2, Len: 8}, {Off: 3, Len: 1}, {Off: 18, Len: 1 << 31}, {Off: 18, Len: 1}}}}}
+	f, _ := New("tree", Options{Hex: true})
+	out := string(f.Append(nil, r))
+	if !strings.Contains(out, "  ab··········mnop\n") || !strings.Contains(out, "  qr··\n") || !strings.Contains(out, "61 62 ·· ·· ·· ·· ·· ··  ·· ·· ·· ·· 6d 6e 6f 70") {
+		t.Errorf("got\n%s", out)
+	}
+}
+
 type failing struct {
 	left int
 	err  error

@@ -560,7 +560,10 @@ func (w *treeWriter) masked(i int) [][2]int {
 	}
 	var out [][2]int
 	for _, m := range w.r.Sources[i].Masked {
-		out = append(out, [2]int{int(m.Off), int(m.Off) + int(m.Len)})
+		size := uint64(len(w.r.Sources[i].Data))
+		if from, to := uint64(m.Off), min(uint64(m.Off)+uint64(m.Len), size); from < to {
+			out = append(out, [2]int{int(from), int(to)})
+		}
 	}
 	slices.SortFunc(out, func(a, b [2]int) int { return a[0] - b[0] })
 	k := 0
