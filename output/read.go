@@ -57,6 +57,14 @@ type Reader struct {
 	unknown uint64
 	dropped uint64
 	err     error
+	cache   map[childKey]*record.Field
+}
+
+// A childKey is a member's name below a field; what it resolves to is kept for the next line. Only names of the
+// register are kept, so the map is bounded.
+type childKey struct {
+	parent *record.Field
+	key    string
 }
 
 // NewReader reads from r.
@@ -143,7 +151,10 @@ func (r *Reader) parse(line []byte) (*record.Record, error) {
 		return nil, fmt.Errorf("nested deeper than %d", MaxDepth)
 	}
 	rec := new(record.Record)
-	p := jsonReader{b: line, rec: rec}
+	if r.cache == nil {
+		r.cache = map[childKey]*record.Field{}
+	}
+	p := jsonReader{b: line, rec: rec, cache: r.cache}
 	p.build = record.Builder{R: rec, Want: record.All()}
 	p.object(p.top)
 	r.unknown += p.unknown
@@ -190,6 +201,7 @@ type jsonReader struct {
 	schema  string
 	typed   bool
 	unknown uint64
+	cache   map[childKey]*record.Field
 }
 
 func (p *jsonReader) space() {
@@ -540,7 +552,12 @@ func child(parent *record.Field, key string) *record.Field {
 
 // member reads a member that stands for one node or, when its field is a list, for several.
 func (p *jsonReader) member(parent *record.Field, key string) {
-	f := child(parent, key)
+	f := p.cache[childKey{parent, key}]
+	if f == nil {
+		if f = child(parent, key); f != nil {
+			p.cache[childKey{parent, key}] = f
+		}
+	}
 	if f == nil {
 		if base, ok := strings.CutSuffix(key, repeated); ok {
 			f = child(parent, base)
