@@ -279,9 +279,10 @@ func declare(b []byte) (with []byte, at, n int) {
 		return b, 0, 0
 	}
 	at = off + len(name)
+	tag, _, _ := bytes.Cut(b[at:], []byte(">"))
 	add := ""
 	for _, p := range usualPrefixes {
-		if bytes.Contains(b, []byte(p[0]+":")) && !bytes.Contains(b, []byte("xmlns:"+p[0]+"=")) && !bytes.Contains(b, []byte("xmlns:"+p[0]+" ")) {
+		if bytes.Contains(b, []byte(p[0]+":")) && !bytes.Contains(tag, []byte("xmlns:"+p[0]+"=")) && !bytes.Contains(tag, []byte("xmlns:"+p[0]+" ")) {
 			add += " xmlns:" + p[0] + `="` + p[1] + `"`
 		}
 	}

@@ -330,3 +330,49 @@ func TestXMLCost(t *testing.T) {
 		t.Errorf("%v %+v", err, m.Verdicts)
 	}
 }
+
+// TestXMLOddWrapping opens what products wrap in their own way: the hex text of a key, and an element which is the EncryptedKey.
+func TestXMLOddWrapping(t *testing.T) {
+	asText := wrapped(t, "UserSigningKeySSK", hex.EncodeToString([]byte(katSSK)), testTrK, tkName, "", true, false)
+	bare := wrapped(t, "UserPubTokenPVT", katPVT, testTrK, tkName, "", true, false)
+	bare = bare[:strings.Index(bare, "<xenc:EncryptedKey")] + strings.TrimSuffix(bare[strings.Index(bare, "<xenc:EncryptionMethod"):], "</xenc:EncryptedKey></UserPubTokenPVT>") + "</UserPubTokenPVT>"
+	m, err := ReadKMSXML([]byte(katCertificate+keySet("sip:alice@example.org", katUIDAlice, asText+bare)), XMLOptions{Transport: named(t, tkName, testTrK)})
+	if err != nil || len(m.UserKeys) != 1 || m.UserKeys[0].PVT == nil {
+		t.Fatalf("%v %q", err, m.Warnings)
+	}
+	if v := verdict(t, m.Verdicts, "SSK and PVT"); !v.OK {
+		t.Errorf("%+v", v)
+	}
+}
+
+// TestXMLSignedOddly verifies what one product does: canonical form with comments over the wrapper.
+func TestXMLSignedOddly(t *testing.T) {
+	d := etree.NewDocument()
+	if err := d.ReadFromString(`<SignedKmsResponse Id="xmldoc"><!-- made today -->` + response(`<KmsInit>`+katCertificate+`</KmsInit>`) + `</SignedKmsResponse>`); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := xmlsec.Sign(d.Root(), xmlsec.SignOptions{Key: unhex(t, testInK), KeyName: ikName, C14N: xmlsec.C14N{Comments: true}, References: []xmlsec.SignReference{
+		{URI: "#xmldoc", Transforms: []string{xmlsec.URIEnveloped, xmlsec.URIC14N10Comments}}}}); err != nil {
+		t.Fatal(err)
+	}
+	s, err := d.WriteToString()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		text string
+		ok   bool
+	}{
+		{s, true},
+		{strings.Replace(s, "made today", "made tomorrow", 1), true}, // "#xmldoc" leaves comments out (XML Signature 1.1 4.4.3.3)
+		{strings.Replace(s, "2592000", "2592001", 1), false},
+	} {
+		m, err := ReadKMSXML([]byte(tt.text), XMLOptions{Integrity: named(t, ikName, testInK)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v := verdict(t, m.Verdicts, "signature of SignedKmsResponse"); v.OK != tt.ok {
+			t.Errorf("%+v", v)
+		}
+	}
+}

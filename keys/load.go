@@ -58,7 +58,12 @@ func (e *FileError) Error() string {
 func (e *FileError) Unwrap() error { return e.Err }
 
 func place(file string, line int) string {
-	if line > 0 {
+	switch {
+	case file == "" && line > 0:
+		return "line " + strconv.Itoa(line)
+	case file == "":
+		return "key material"
+	case line > 0:
 		return file + ":" + strconv.Itoa(line)
 	}
 	return file

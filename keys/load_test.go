@@ -1,9 +1,12 @@
 package keys
 
 import (
+	"crypto/ecdh"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
@@ -235,6 +238,18 @@ func TestWrongLines(t *testing.T) {
 		{"PVT u k 1509 " + katPVT[2:], "PVT: the PVT has 64 octets instead of 65"},
 		{"Master k 2592000 0 - -", "Master: neither SAKKE nor ECCSI master secret"},
 		{"Master k 2592000 0 00 -", "Master: SAKKE master secret: "},
+		{"Master k 2592000 0 0 -", "Master: the SAKKE master secret has 1 hex digits, an odd number"},
+		{"Master k 2592000 0 - 00", "Master: ECCSI master secret: eccsi: "},
+		{"Master k 2592000 0 - zz", "Master: character 1 of 2 of the ECCSI master secret is not a hex digit"},
+		{"Master k 0 0 - 01", "Master: the period of 0 seconds is not 1 to 4294967296"},
+		{"Master #k 2592000 0 - 01", "Master: 0 words after it"},
+		{"KMS " + katCSK + " 2592000 0 - -", "KMS: in the place of the KMS URI are 32 hex digits, a key?"},
+		{"RSK " + katCSK + " k 1 " + katRSKHex, "RSK: in the place of the user URI are 32 hex digits, a key?"},
+		{"RSK u " + katCSK + " 1 " + katRSKHex, "RSK: in the place of the KMS URI are 32 hex digits, a key?"},
+		{"PVT u k 1509 " + katPVT + " 0", "PVT: the UID has 1 hex digits, an odd number"},
+		{"MCID " + strings.Repeat("a.", 1025), "MCID: the MC service ID has 2050 octets, more than 2048"},
+		{"MCID a\x01", "MCID: the MC service ID has spaces or characters that are not printable"},
+		{"ESP 1 192.0.2.1 aes-cbc xx null -", "ESP: character 1 of 2 of the encryption key is not a hex digit"},
 		{"MCID", "MCID: 0 words after it"},
 		{"ESP spi 192.0.2.1 null - null -", `ESP: the SPI "spi" is not 1 to 8 hex digits`},
 		{"ESP 1 host null - null -", `ESP: the destination "host" is not an IP address`},
@@ -428,5 +443,67 @@ func TestPEM(t *testing.T) {
 		if strings.Contains(tt.text, "-----END") && len(m.MCIDs) != 2 {
 			t.Errorf("%q: lines after the block are lost: %v", tt.text, err)
 		}
+	}
+}
+
+func TestPEMKinds(t *testing.T) {
+	rsaKey, err := rsa.GenerateKey(rand.Reader, 1024) // small, to be quick
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, edKey, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dhKey, err := ecdh.X25519().GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pkcs8 := func(k any) []byte {
+		der, err := x509.MarshalPKCS8PrivateKey(k)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return der
+	}
+	for _, tt := range []struct {
+		label string
+		der   []byte
+		want  string
+	}{
+		{"RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(rsaKey), "*rsa.PrivateKey"},
+		{"PRIVATE KEY", pkcs8(rsaKey), "*rsa.PrivateKey"},
+		{"PRIVATE KEY", pkcs8(edKey), "ed25519.PrivateKey"},
+		{"PRIVATE KEY", pkcs8(dhKey), ""},
+	} {
+		m, err := Read("f", pem.EncodeToMemory(&pem.Block{Type: tt.label, Bytes: tt.der}))
+		if (err == nil) != (tt.want != "") || len(m.TLS) != 1 && err == nil {
+			t.Errorf("%s %s: %v", tt.label, tt.want, err)
+			continue
+		}
+		if err == nil {
+			if k, err := m.TLS[0].PrivateKey(); err != nil || fmt.Sprintf("%T", k) != tt.want {
+				t.Errorf("%s: %T, %v", tt.want, k, err)
+			}
+		}
+	}
+	if _, err := (TLSSecret{Label: "CLIENT_RANDOM"}).PrivateKey(); err == nil {
+		t.Error("a line of a key log is no private key")
+	}
+	m := mustRead(t, "f", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: []byte{1}}))+
+		string(pem.EncodeToMemory(&pem.Block{Type: "DH PARAMETERS", Bytes: []byte{1}})))
+	if len(m.TLS) != 0 || len(m.Warnings) != 1 || m.Warnings[0] != "f:4: a PEM block which is no private key is not used" {
+		t.Errorf("%q", m.Warnings)
+	}
+}
+
+func TestManyWarnings(t *testing.T) {
+	var b strings.Builder
+	for i := range maxWarnings + 7 {
+		fmt.Fprintf(&b, "CSK 1%07x %s\n", i, katCSK)
+	}
+	m := mustRead(t, "f", b.String())
+	if len(m.Warnings) != maxWarnings+1 || m.Warnings[maxWarnings] != "and 7 more warnings" || len(m.Keys) != maxWarnings+7 {
+		t.Errorf("%d warnings, the last %q", len(m.Warnings), m.Warnings[len(m.Warnings)-1])
 	}
 }
