@@ -50,14 +50,18 @@ func bodyByType(mediaType string) *BodyType {
 	if mediaType == "" {
 		return nil
 	}
+	var general *BodyType // an exact type goes before a pattern, the first pattern before the next
 	for _, b := range bodyTypes {
 		for _, t := range b.Types {
-			if t == mediaType || strings.IndexByte(t, '*') >= 0 && glob(t, mediaType) {
+			if t == mediaType {
 				return b
+			}
+			if general == nil && strings.IndexByte(t, '*') >= 0 && glob(t, mediaType) {
+				general = b
 			}
 		}
 	}
-	return nil
+	return general
 }
 
 // glob matches one "*" in pattern against any run of characters.
@@ -137,5 +141,8 @@ func bodyFor(p *Part) *BodyType {
 			return b
 		}
 	}
-	return bodyByType(p.Type)
+	if b := bodyByType(p.Type); b != nil {
+		return b
+	}
+	return bodyByType("application/octet-stream")
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/mcxdump/mcxdump/decode/record"
+	"github.com/mcxdump/mcxdump/internal/xmlsec"
 )
 
 // The signed bodies: TS 24.379 F.6 and its twins, a list of XML signatures over the other bodies of the message.
@@ -80,6 +81,10 @@ func dissectSigned(c *Context, p *Part) {
 type signedRun struct {
 	what  []string // names of the bodies that are covered
 	known []*digests
+
+	verify  func(ordinal int, keys xmlsec.KeyFunc) *xmlsec.Result // nil until asked for, and when the body cannot be read
+	asked   bool
+	ordinal map[int32]int // of each Signature in document order
 }
 
 // digests returns those of a body, computed once.
@@ -134,12 +139,19 @@ func (c *Context) signature(d *xmlDoc, n int32, run *signedRun) {
 			c.Find("XML-11", record.Error, "XML Signature 4.3", "value outside its type: SignatureValue is not base64", p, sigValue, d.content(k))
 		}
 	}
+	res, search := c.verifySignature(d, n, info, keyID, run)
 	if info != 0 {
+		i := -1
 		for k := range d.kids(info) {
 			if !d.is(k, nsXMLSig, "Reference") {
 				continue
 			}
-			digest, name := c.reference(d, k, run)
+			i++
+			var ref *xmlsec.Reference
+			if res != nil && i < len(res.References) {
+				ref = &res.References[i]
+			}
+			digest, name := c.reference(d, k, run, ref)
 			unresolved = unresolved || digest == "unresolved"
 			mismatch = mismatch || digest == "mismatch"
 			if name != "" && len(run.what) < 8 {
@@ -148,7 +160,7 @@ func (c *Context) signature(d *xmlDoc, n int32, run *signedRun) {
 		}
 	}
 	state, reason := "no_key", record.ReasonNoKey
-	if v := c.verifySignature(d, n, keyID); v != nil {
+	if v := c.judge(d, n, res, search); v != nil {
 		state, reason = v.state, v.reason
 		c.showVerdict(v)
 	}
@@ -169,7 +181,8 @@ func (c *Context) signature(d *xmlDoc, n int32, run *signedRun) {
 }
 
 // reference shows one Reference and computes its digest, which takes no key.
-func (c *Context) reference(d *xmlDoc, n int32, run *signedRun) (digest, name string) {
+// With transforms it is xmlsec's verdict, ref, that counts.
+func (c *Context) reference(d *xmlDoc, n int32, run *signedRun, ref *xmlsec.Reference) (digest, name string) {
 	p := d.p
 	c.B.Open(sigRefs, d.place(n))
 	defer c.B.Close()
@@ -214,6 +227,16 @@ func (c *Context) reference(d *xmlDoc, n int32, run *signedRun) (digest, name st
 		name = bodyName(target)
 		if transforms == 0 && want != nil && d.whole(n) {
 			digest, variant = run.digests(target, method).check(want)
+		}
+		if digest != "ok" && ref != nil && ref.Outside {
+			switch ref.Digest {
+			case xmlsec.DigestOK:
+				if digest = "ok"; ref.Fallback {
+					variant = ref.Variant
+				}
+			case xmlsec.DigestMismatch:
+				digest = "mismatch"
+			}
 		}
 	}
 	c.B.Str(sigRefDigest, digest, record.Place{})

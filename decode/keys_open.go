@@ -196,32 +196,73 @@ type signatureVerdict struct {
 	digests []xmlsec.Reference
 }
 
-// verifySignature verifies one Signature element of a signed body; nil without a ring.
-func (c *Context) verifySignature(d *xmlDoc, n int32, keyID string) *signatureVerdict {
-	if c.ring == nil {
-		return nil
+// maxSignatures bounds the Signature elements of one body that are verified.
+const maxSignatures = 64
+
+// verifySignature has xmlsec verify one Signature element of a signed body: with the ring's keys, or without any where
+// only the digests of transformed references are asked for. Both results are nil when there is nothing to do.
+func (c *Context) verifySignature(d *xmlDoc, n, info int32, keyID string, run *signedRun) (*xmlsec.Result, *keys.SignatureKeys) {
+	if c.ring == nil && !d.hasTransforms(info) {
+		return nil, nil
 	}
-	index := 0 // of the Signature among those of the document, in document order
-	for i := int32(1); i < n; i++ {
-		if d.is(i, nsXMLSig, "Signature") {
-			index++
+	if !run.asked {
+		run.asked = true
+		run.verify = c.verifier(d)
+		run.ordinal = map[int32]int{}
+		for i := range d.nodes {
+			if i > 0 && d.is(int32(i), nsXMLSig, "Signature") {
+				run.ordinal[int32(i)] = len(run.ordinal)
+			}
 		}
 	}
+	if run.verify == nil {
+		return nil, nil
+	}
+	if c.ring == nil {
+		return run.verify(run.ordinal[n], nil), nil
+	}
+	id, named := parseKeyID(keyID)
+	search := c.ring.SignatureKeys(c.query(), id, named)
+	return run.verify(run.ordinal[n], search.Keys), search
+}
+
+// verifier reads a signed body once and verifies its signatures by their order in the document.
+func (c *Context) verifier(d *xmlDoc) func(int, xmlsec.KeyFunc) *xmlsec.Result {
 	doc, err := xmlsec.Parse(d.p.Data, xmlsec.Limits{})
 	if err != nil {
 		return nil // the pull reader has reported it
 	}
+	signatures := doc.Find(doc.Root(), xmlsec.NSSig, "Signature", maxSignatures)
 	var parts []xmlsec.Target
 	for _, p := range c.siblings() {
 		parts = append(parts, xmlsec.Target{Octets: p.Data, ContentType: p.Type, ID: p.ContentID})
 	}
-	id, named := parseKeyID(keyID)
-	search := c.ring.SignatureKeys(c.query(), id, named)
-	all := xmlsec.VerifyAll(doc, xmlsec.VerifyOptions{Resolve: xmlsec.Parts(parts), Keys: search.Keys}, index+1)
-	if index >= len(all) {
+	return func(ordinal int, keys xmlsec.KeyFunc) *xmlsec.Result {
+		if ordinal >= len(signatures) {
+			return nil
+		}
+		return xmlsec.Verify(signatures[ordinal], xmlsec.VerifyOptions{Resolve: xmlsec.Parts(parts), Keys: keys})
+	}
+}
+
+// hasTransforms reports whether a Reference of a SignedInfo element has transforms.
+func (d *xmlDoc) hasTransforms(info int32) bool {
+	if info == 0 {
+		return false
+	}
+	for k := range d.kids(info) {
+		if d.is(k, nsXMLSig, "Reference") && d.child(k, nsXMLSig, "Transforms") != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// judge turns xmlsec's result and the ring's into the verdict on one signature; nil without a ring.
+func (c *Context) judge(d *xmlDoc, n int32, res *xmlsec.Result, search *keys.SignatureKeys) *signatureVerdict {
+	if res == nil || search == nil {
 		return nil
 	}
-	res := all[index]
 	out := search.Outcome(res.Key)
 	v := &signatureVerdict{state: res.State().String(), reason: reasonOf(keys.Reason(res.Reason())), words: out.Hint, variant: out.Variant, digests: res.References}
 	switch v.state {

@@ -51,6 +51,9 @@ func newWorker(opt *Options) *worker {
 	w := &worker{opt: opt}
 	w.b.Want = opt.Want
 	w.b.MaxNodes = opt.Limits.Nodes
+	if opt.Tracker != nil {
+		w.b.Want = record.All()
+	}
 	if opt.Ring != nil {
 		w.b.Want = record.All() // the ring learns from what the bodies say, whatever is printed
 	}
@@ -64,6 +67,15 @@ func (w *worker) reset() *record.Record {
 	w.b.Reset(r)
 	w.c = Context{B: &w.b, opt: w.opt, words: w.c.words[:0]}
 	w.response, w.mcx, w.cut = false, false, false
+	return r
+}
+
+// keep gives away the record just made; the next one gets memory of its own.
+func (w *worker) keep() *record.Record {
+	r := new(record.Record)
+	*r = w.rec
+	r.Info = strings.Clone(r.Info)
+	w.rec = record.Record{}
 	return r
 }
 

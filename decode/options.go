@@ -16,10 +16,21 @@ type Options struct {
 	Flow        flow.Config
 	// Ring opens what is protected; nil without keys.
 	Ring *keys.Ring
+	// Tracker follows what spans messages, in the ordered stage; nil for none. It needs whole records: all fields are
+	// built.
+	Tracker Tracker
 	// TwoPasses reads a source that can be rewound once for its keys before it is decoded.
 	TwoPasses bool
 	// Explain is the number of the message whose search for keys is recorded step by step; 0 for none.
 	Explain uint64
+}
+
+// A Tracker follows what spans messages (package session). Read is pure and called by the workers with each finished
+// record, whose memory it must not keep; nil says that the message does not matter. Add is called in capture order by
+// one goroutine with what Read returned; it adds nodes and findings to the message's record and returns the findings.
+type Tracker interface {
+	Read(r *record.Record) any
+	Add(event any, b *record.Builder) []record.Finding
 }
 
 // Limits of one message; zero means the documented default (docs/limits.md).

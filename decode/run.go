@@ -29,6 +29,7 @@ type batch struct {
 	items []item
 	size  int
 	out   []byte
+	held  []held // records that wait for the ordered stage, with their places in out
 	stats workStats
 	done  chan struct{}
 }
@@ -41,6 +42,13 @@ type item struct {
 	number  uint64 // 0 for a finding
 	promise *keys.Promise
 	mikey   [][]byte // I_MESSAGEs inside, when there is a ring
+}
+
+// held is a record that what spans messages has a word about: it is printed in the ordered stage.
+type held struct {
+	at  int // offset in batch.out
+	rec *record.Record
+	ev  any
 }
 
 const (
@@ -61,7 +69,7 @@ func Run(ctx context.Context, src capture.Source, opt Options, sink Sink) (*Summ
 	}
 	if again, ok := src.(capture.Rewinder); ok && opt.Ring != nil && opt.TwoPasses && again.Seekable() {
 		first := opt
-		first.TwoPasses, first.Explain = false, 0
+		first.TwoPasses, first.Explain, first.Tracker = false, 0, nil
 		if _, err := Run(ctx, src, first, discard{}); err != nil && ctx.Err() != nil {
 			return &Summary{}, err
 		}
@@ -256,6 +264,12 @@ func (p *pipeline) worker() {
 					it.promise.Keep()
 				}
 				b.stats.count(r, w)
+				if p.opt.Tracker != nil && it.number != 0 {
+					if ev := p.opt.Tracker.Read(r); ev != nil {
+						b.held = append(b.held, held{len(b.out), w.keep(), ev})
+						continue
+					}
+				}
 				b.out = p.sink.Encode(b.out, r)
 			}
 		}
@@ -269,20 +283,42 @@ func (p *pipeline) worker() {
 }
 
 func (p *pipeline) write() {
+	var merged []byte
 	for b := range p.order {
 		<-b.done
-		if p.writeErr == nil && len(b.out) > 0 && p.ctx.Err() == nil {
-			if err := p.sink.Write(b.out); err != nil {
+		out := b.out
+		if len(b.held) > 0 {
+			merged = p.attach(merged[:0], b)
+			out = merged
+		}
+		if p.writeErr == nil && len(out) > 0 && p.ctx.Err() == nil {
+			if err := p.sink.Write(out); err != nil {
 				p.writeErr = err
 				p.cancel(err)
 			}
 		}
 		p.sum.work.merge(&b.stats)
 		clear(b.items)
+		clear(b.held)
 		if cap(b.out) > 4<<20 {
 			b.out = nil
 		}
-		b.items, b.out, b.size, b.stats = b.items[:0], b.out[:0], 0, workStats{}
+		b.items, b.out, b.held, b.size, b.stats = b.items[:0], b.out[:0], b.held[:0], 0, workStats{}
 		p.pool.Put(b)
 	}
+}
+
+// attach gives the events of a batch to the tracker, in order, and prints the records that waited with what it says
+// about them, between those that did not.
+func (p *pipeline) attach(dst []byte, b *batch) []byte {
+	from := 0
+	for i := range b.held {
+		h := &b.held[i]
+		dst = append(dst, b.out[from:h.at]...)
+		from = h.at
+		rb := record.Builder{R: h.rec, Want: p.opt.Want}
+		b.stats.findings(p.opt.Tracker.Add(h.ev, &rb))
+		dst = p.sink.Encode(dst, h.rec)
+	}
+	return append(dst, b.out[from:]...)
 }

@@ -38,8 +38,18 @@ func (s *workStats) count(r *record.Record, w *worker) {
 			s.MCX++
 		}
 	}
-	for i := range r.Findings {
-		switch r.Findings[i].Severity {
+	s.findings(r.Findings)
+	for i := range r.Prots {
+		if r.Prots[i].Encrypted {
+			s.Encrypted++
+		}
+	}
+	s.Dropped += uint64(w.b.Dropped)
+}
+
+func (s *workStats) findings(fs []record.Finding) {
+	for i := range fs {
+		switch fs[i].Severity {
 		case record.Error:
 			s.Errors++
 		case record.Warning:
@@ -48,12 +58,6 @@ func (s *workStats) count(r *record.Record, w *worker) {
 			s.Notes++
 		}
 	}
-	for i := range r.Prots {
-		if r.Prots[i].Encrypted {
-			s.Encrypted++
-		}
-	}
-	s.Dropped += uint64(w.b.Dropped)
 }
 
 func (s *workStats) merge(o *workStats) {

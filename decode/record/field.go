@@ -139,7 +139,7 @@ func Fields() []*Field {
 }
 
 // Sub are the members that every Protected field has beside its own value, in the contract's order.
-var Sub = []string{"protection", "state", "reason", "variant", "key_id", "algorithm", "value"}
+var Sub = []string{"protection", "state", "reason", "variant", "key_id", "algorithm", "integrity", "value"}
 
 // A Ref is a name resolved against the register: the field, and where the name goes on below it either the member of
 // a Protected field (Sub) or the key of a Map's entry.

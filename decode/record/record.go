@@ -278,6 +278,13 @@ func (p *Protection) Member(name string) string {
 		return p.KeyID
 	case "algorithm":
 		return p.Algorithm
+	case "integrity":
+		switch {
+		case p.Verified:
+			return "verified"
+		case p.Signed:
+			return "signed"
+		}
 	}
 	return ""
 }

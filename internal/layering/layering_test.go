@@ -21,6 +21,7 @@ var allowed = map[string][]string{
 	"decode/record":          nil,
 	"decode/capture":         {"decode/record", "internal/pcapng"},
 	"decode/flow":            {"decode/record", "sipparse"},
+	"decode/session":         {"decode/record", "sipparse"},
 	"sipparse":               nil,
 	"mikeyparse":             nil,
 	"keys":                   {"mikeyparse", "keys/sakke", "keys/eccsi", "internal/xmlsec"},
