@@ -53,6 +53,7 @@ func Captures() []Capture {
 		{"malformed.pcap", "MCX bodies with defects: bad XML, wrong root, Encrypted without EncryptedData, a damaged I_MESSAGE", 5, malformed},
 		{"media.pcap", "one REGISTER among 200 RTP packets, a DNS query and an HTTP request", 1, media},
 	}
+	cs = append(cs, worlds()...)
 	for _, s := range Shapes {
 		cs = append(cs, Capture{"shape-" + s.Name + ".pcap", "the protected REGISTER and its 200 over " + s.Name, 2, shaped(s)})
 	}
@@ -362,10 +363,62 @@ func media(out io.Writer) error {
 	})(out)
 }
 
+// worldSeed is the seed of the captures that have a cryptography of their own; one key file opens them all.
+const worldSeed = 33180
+
+// worlds are those captures.
+func worlds() []Capture {
+	day := []string{"register-protected", "register-combined", "third-party-two", "publish-protected", "settings-protected", "publish-mcvideo", "publish-mcdata", "subscribe-protected", "private-call", "logoff-publish"}
+	var broken []string
+	for _, s := range failures {
+		broken = append(broken, s.Name)
+	}
+	return []Capture{
+		{"lab-world.pcap", "three users and three services with a KMS of their own, hidden identities; lab-world.keys.json and lab-world.mcxkeys open it", 33, world(day...)},
+		{"failures.pcap", "every way to fail, one after another, with the server's answers; the same keys", 41, world(broken...)},
+		{"key-download.pcap", "a CSK and a MuSiK by MESSAGE (7.2.5), and settings under the new CSK; the same keys", 10, world("key-download-csk", "key-download-musik")},
+		{"group-key.pcap", "a GMK for three members, by MESSAGE and in a group document, each under a GUK-ID of its own; the same keys", 12, world("group-key", "group-document")},
+	}
+}
+
+func world(names ...string) func(io.Writer) error {
+	return func(out io.Writer) error {
+		s, err := NewSystem(Options{Seed: worldSeed})
+		if err != nil {
+			return err
+		}
+		var list []Scenario
+		for _, n := range names {
+			sc, err := ScenarioByName(n)
+			if err != nil {
+				return err
+			}
+			list = append(list, sc)
+		}
+		c, err := s.Capture(out, ethernet())
+		if err != nil {
+			return err
+		}
+		c.turns(list)
+		return c.Close()
+	}
+}
+
+// WorldKeys are the key files of the captures with a cryptography of their own, by name: master secrets, and the MC service
+// IDs, which hidden identities do not tell.
+func WorldKeys() (map[string][]byte, error) {
+	s, err := NewSystem(Options{Seed: worldSeed})
+	if err != nil {
+		return nil, err
+	}
+	master, err := s.MasterSecrets()
+	return map[string][]byte{"lab-world.keys.json": master, "lab-world.mcxkeys": append([]byte("# MC service IDs of the captures that lab-world.keys.json opens.\n"), s.Identities()...)}, err
+}
+
 // README is the text of testdata/pcaps/README.md.
 func README() string {
 	var b strings.Builder
-	b.WriteString("# Captures\n\nWritten by `internal/lab` from fixed seeds; `go test ./internal/lab -update` writes them again. The protected ones use\nthe published known-answer client-server key 2abcdef0 (test keys only).\n\n| file | SIP messages | shows |\n|---|---|---|\n")
+	b.WriteString("# Captures\n\nWritten by `internal/lab` from fixed seeds; `go test ./internal/lab -update` writes them again. The protected ones use\nthe published known-answer client-server key 2abcdef0 (test keys only), unless their line says otherwise.\n\n| file | SIP messages | shows |\n|---|---|---|\n")
 	for _, c := range Captures() {
 		fmt.Fprintf(&b, "| %s | %d | %s |\n", c.Name, c.Messages, c.Shows)
 	}

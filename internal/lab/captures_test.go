@@ -15,6 +15,13 @@ const dir = "../../testdata/pcaps"
 // TestCaptures holds the captures in the repository to what the lab writes today, octet for octet.
 func TestCaptures(t *testing.T) {
 	files := map[string][]byte{"README.md": []byte(README())}
+	keys, err := WorldKeys()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, b := range keys {
+		files[name] = b
+	}
 	for _, c := range Captures() {
 		var b bytes.Buffer
 		if err := c.Write(&b); err != nil {
@@ -54,7 +61,7 @@ func TestCaptures(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, e := range entries {
-		if files[e.Name()] == nil && filepath.Ext(e.Name()) != ".mcxkeys" {
+		if files[e.Name()] == nil {
 			t.Errorf("%s is in testdata/pcaps but the lab does not write it", e.Name())
 		}
 	}

@@ -164,8 +164,8 @@ func (c *Scene) thirdParty(two bool, expires string) {
 func (c *Scene) thirdPartyParts(parts []Part, expires string) {
 	d := c.dialog()
 	d.ue = c.Core
-	c.backstage(true, d.request("REGISTER", "sip:as."+c.S.MDSI, "UDP", "Contact: <sip:scscf.ims.example.org>\r\nP-Asserted-Identity: <"+c.U.IMPU+">\r\nExpires: "+expires+"\r\n", parts), len(parts))
-	c.backstage(false, d.Response("UDP", 200, "OK", "", nil), 0)
+	c.backstage(true, d.request("REGISTER", "sip:as."+c.S.MDSI, "UDP", "Contact: <sip:scscf.ims.example.org>\r\nP-Asserted-Identity: <"+c.U.IMPU+">\r\nExpires: "+expires+"\r\n", parts))
+	c.backstage(false, d.Response("UDP", 200, "OK", "", nil))
 }
 
 // download acts out a key download, TS 33.180 5.8: a MESSAGE with a key for the user. With a name for old, the new key is a CSK.
@@ -424,15 +424,17 @@ var failures = []Scenario{
 		s := part(p, "poc-settings+xml")
 		s.Body = strings.Replace(s.Body, "automatic", "manual", 1)
 	}),
-	broken("fail-tag", "the cipher text of an element was changed", "tag_mismatch", text140, func(p []Part) { flip(part(p, "-info+xml"), "<xenc:CipherValue>") }),
+	{Name: "fail-tag", Clause: "TS 24.379 7.3.1A", Shows: "the tag of an element is wrong, the signature is right", Fault: "tag_mismatch", run: func(c *Scene) {
+		st := Style{Protection: both, Before: func(p []Part) { flip(part(p, "-info+xml"), "<xenc:CipherValue>") }}
+		c.refused(c.csk(), st, 403, "Forbidden", text140, c.token(), c.client())
+	}},
 	{Name: "fail-key-name", Clause: "TS 24.379 6.6.2.3.3", Shows: "KeyName names a key that nobody sent", Fault: "no_key", run: func(c *Scene) {
 		k := c.csk()
 		other := k
 		other.ID ^= 0x0badbad
-		st := Style{Protection: both, Breakup: func(parts []Part) {
-			for i := range parts {
-				parts[i].Body = strings.ReplaceAll(parts[i].Body, k.KeyName(), other.KeyName())
-			}
+		st := Style{Protection: both, Before: func(p []Part) {
+			info := part(p, "-info+xml")
+			info.Body = strings.ReplaceAll(info.Body, k.KeyName(), other.KeyName())
 		}}
 		c.refused(k, st, 403, "Forbidden", text140, c.token(), c.client())
 	}},

@@ -197,7 +197,7 @@ func TestScenarios(t *testing.T) {
 			pcap, dir, n := write(t, o, "ethernet", 0, s)
 			for _, form := range lab.Forms {
 				msgs := read(t, pcap, filepath.Join(dir, string(form)))
-				if len(msgs) == 0 || len(msgs) > n {
+				if n == 0 || len(msgs) != n {
 					t.Errorf("%d messages, written were %d", len(msgs), n)
 				}
 				check(t, s, form, tallyOf(msgs))
@@ -231,7 +231,7 @@ func TestSettings(t *testing.T) {
 			pcap, dir, n := write(t, c.o, c.shape, 0, list...)
 			for _, form := range lab.Forms {
 				msgs := read(t, pcap, filepath.Join(dir, string(form)))
-				if len(msgs) == 0 || len(msgs) > n {
+				if n == 0 || len(msgs) != n {
 					t.Errorf("%d messages, written were %d", len(msgs), n)
 				}
 				check(t, lab.Scenario{}, form, tallyOf(msgs))
@@ -348,5 +348,38 @@ func TestList(t *testing.T) {
 	}
 	if _, err := lab.NewSystem(lab.Options{Users: lab.MaxUsers + 1}); err == nil {
 		t.Error("too many users")
+	}
+}
+
+// TestWorldKeys opens the repository's captures that have keys of their own.
+func TestWorldKeys(t *testing.T) {
+	const dir = "../../testdata/pcaps/"
+	keyFiles := []string{} // copies, since others can read what is in a repository
+	for _, name := range []string{"lab-world.keys.json", "lab-world.mcxkeys"} {
+		b, err := os.ReadFile(dir + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		keyFiles = append(keyFiles, filepath.Join(t.TempDir(), name))
+		if err := os.WriteFile(keyFiles[len(keyFiles)-1], b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range []struct {
+		name    string
+		elem    int // encrypted elements
+		sig     int
+		mikey   int
+		reasons string
+	}{
+		{"lab-world.pcap", 31, 21, 14, "map[]"},
+		{"failures.pcap", 29, 28, 16, "map[digest_mismatch:1 hmac_mismatch:1 no_key:2 no_rsk:5 tag_mismatch:1]"},
+		{"key-download.pcap", 6, 6, 4, "map[]"},
+		{"group-key.pcap", 0, 0, 3, "map[]"},
+	} {
+		y := tallyOf(read(t, dir+c.name, keyFiles...))
+		if y.elements != c.elem || y.signatures != c.sig || y.imessages != c.mikey || fmt.Sprint(y.reasons) != c.reasons {
+			t.Errorf("%s: %d elements, %d signatures, %d I_MESSAGEs, %v", c.name, y.elements, y.signatures, y.imessages, y.reasons)
+		}
 	}
 }

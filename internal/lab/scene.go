@@ -22,7 +22,7 @@ type Scene struct {
 	S   *Service
 
 	conns map[netip.AddrPort]*Stream
-	count *int // SIP messages sent, quoted ones included
+	count *int // SIP messages sent
 }
 
 // Capture starts a capture of the system in one shape.
@@ -49,7 +49,7 @@ func (c *Scene) on(v *Service) *Scene {
 	return &d
 }
 
-// Messages is the number of SIP messages sent so far, those inside message/sip included.
+// Messages is the number of SIP messages sent so far. Those inside message/sip do not count.
 func (c *Scene) Messages() int { return *c.count }
 
 func (c *Scene) ue() netip.AddrPort {
@@ -97,8 +97,8 @@ func (c *Scene) up(b []byte)   { c.transfer(true, b) }
 func (c *Scene) down(b []byte) { c.transfer(false, b) }
 
 // backstage sends a message between the core and the MC server.
-func (c *Scene) backstage(toServer bool, b []byte, quoted int) {
-	*c.count += 1 + quoted
+func (c *Scene) backstage(toServer bool, b []byte) {
+	*c.count++
 	if toServer {
 		c.Net.UDP(c.Core, c.AS, b)
 	} else {
@@ -149,14 +149,15 @@ func (c *Scene) hand(t keys.Type, id uint32, key []byte, uri string) {
 // A Style says how a request is protected. The zero Style is not protected.
 type Style struct {
 	Protection
-	NoKey   bool   // no I_MESSAGE: the key is known to the server already
-	One     bool   // one Signature with several References instead of one for each body
-	C14N    string // algorithm of SignedInfo; inclusive 1.0 by default
-	Form    bool   // a canonicalisation transform in each Reference
-	BareID  bool   // References hold a bare Content-ID instead of a cid: URL
-	Bare    bool   // EncryptedData without EncryptionMethod and KeyInfo
-	Base64  bool   // I_MESSAGE in base64
-	Breakup func(parts []Part)
+	NoKey   bool                // no I_MESSAGE: the key is known to the server already
+	One     bool                // one Signature with several References instead of one for each body
+	C14N    string              // algorithm of SignedInfo; inclusive 1.0 by default
+	Form    bool                // a canonicalisation transform in each Reference
+	BareID  bool                // References hold a bare Content-ID instead of a cid: URL
+	Bare    bool                // EncryptedData without EncryptionMethod and KeyInfo
+	Base64  bool                // I_MESSAGE in base64
+	Before  func(bodies []Part) // tampers with bodies before they are signed
+	Breakup func(parts []Part)  // tampers with parts at the end
 }
 
 // An elem is an element of an info body: TS 24.379 F.1.
@@ -218,6 +219,9 @@ func (c *Scene) info(k CSK, st Style, elems ...elem) Part {
 
 // protect puts the I_MESSAGE before bodies and the signature behind them.
 func (c *Scene) protect(k CSK, st Style, bodies ...Part) []Part {
+	if st.Before != nil {
+		st.Before(bodies)
+	}
 	var parts []Part
 	if st.any() && !st.NoKey {
 		p := Part{Type: TypeMikey, Body: string(k.IMessage), Encoding: "binary"}
@@ -436,21 +440,37 @@ func (s *System) Write(out io.Writer, shape Shape, list []Scenario, messages int
 }
 
 // Play writes a capture in which the scenarios are acted out in turn, each by the next user, until every scenario and
-// every user had its turn and there are as many messages as asked for. It returns the number of SIP messages, those
-// inside message/sip included.
+// every user had its turn and there are as many messages as asked for. It returns the number of SIP messages.
 func (c *Scene) Play(list []Scenario, messages int) int {
 	if len(list) == 0 {
 		return 0
 	}
 	for i := 0; c.Net.err == nil && (i < max(len(list), len(c.Sys.Users)) || c.Messages() < messages); i++ {
-		s := list[i%len(list)]
-		s.Play(c.as(c.Sys.Users[i%len(c.Sys.Users)]))
-		c.wait(time.Second)
+		c.turn(list, i)
 	}
+	c.hangUp()
+	return c.Messages()
+}
+
+// turns acts every scenario out once.
+func (c *Scene) turns(list []Scenario) {
+	for i := range list {
+		c.turn(list, i)
+	}
+	c.hangUp()
+}
+
+func (c *Scene) turn(list []Scenario, i int) {
+	s := list[i%len(list)]
+	s.Play(c.as(c.Sys.Users[i%len(c.Sys.Users)]))
+	c.wait(time.Second)
+}
+
+// hangUp closes the connections.
+func (c *Scene) hangUp() {
 	for _, u := range c.Sys.Users {
 		if s := c.conns[c.as(u).ue()]; s != nil {
 			s.Close()
 		}
 	}
-	return c.Messages()
 }
