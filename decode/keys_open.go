@@ -25,14 +25,23 @@ func unsealWithRing(c *Context, s *sealedData) ([]byte, record.Protection) {
 		}
 		iv, sealed = s.cipher[:12], s.cipher[12:]
 	}
-	plain, out := c.ring.OpenElement(c.query(), id, named, s.algorithm, iv, sealed)
+	var plain []byte
+	var out keys.Outcome
+	if s.payload {
+		plain, out = c.ring.OpenPayload(c.query(), id, s.iv, s.aad, s.cipher)
+	} else {
+		plain, out = c.ring.OpenElement(c.query(), id, named, s.algorithm, iv, sealed)
+	}
 	prot := fromRing(out, s.algorithm)
 	if prot.KeyID == "" {
 		prot.KeyID = s.keyID
 	}
 	what := "URI"
-	if s.element {
+	switch {
+	case s.element:
 		what = "element"
+	case s.payload:
+		what = "payload"
 	}
 	switch {
 	case out.OK && out.Variant != "":

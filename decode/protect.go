@@ -62,9 +62,6 @@ func (c *Context) sealed(s *sealedData) opened {
 		o.prot.State, o.prot.Reason = record.Failed, s.bad
 		return o
 	}
-	if s.payload {
-		return o // MCData payloads have keys of another derivation (TS 33.180 F.1.5), which the ring does not try
-	}
 	plain, prot := unsealer(c, s)
 	o.prot = prot
 	if plain == nil {

@@ -1,6 +1,8 @@
 package keys
 
 import (
+	"crypto/aes"
+	"crypto/cipher"
 	"encoding/base64"
 	"encoding/hex"
 	"strings"
@@ -264,4 +266,43 @@ func TestPromise(t *testing.T) {
 		t.Errorf("%+v", out)
 	}
 	p9.Keep()
+}
+
+// TestOpenPayload opens an MCData payload, by the key's identifier and by a user's GUK-ID.
+func TestOpenPayload(t *testing.T) {
+	gmk := Key{Type: GMK, ID: 0x09bf9d37, Key: NewSecret(unhex(t, "fcfe65cd967c58d260b603ccb9a887a9")), Origin: Origin{Name: "test"}}
+	r := NewRing(&Material{Keys: []Key{gmk}}, RingLimits{})
+	iv, aad := unhex(t, "101112131415161718191a1b1c1d1e1f"), []byte("header")
+	seal := func(id uint32) []byte {
+		block, err := aes.NewCipher(DPCK(gmk.Key.Reveal(), id))
+		if err != nil {
+			t.Fatal(err)
+		}
+		gcm, err := cipher.NewGCMWithNonceSize(block, len(iv))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return gcm.Seal(nil, iv, []byte("hello"), aad)
+	}
+	q := &Query{Seq: 3}
+	if plain, out := r.OpenPayload(q, gmk.ID, iv, aad, seal(gmk.ID)); string(plain) != "hello" || !out.OK || out.Variant != "" {
+		t.Errorf("by GMK-ID: %q %+v", plain, out)
+	}
+	const guk = 0x01c8de7b // of sip:p25user01@etherstack.com
+	if _, out := r.OpenPayload(q, guk, iv, aad, seal(guk)); out.OK {
+		t.Error("a GUK-ID of an unknown user was found")
+	}
+	r.Learn(2, "sip:p25user01@etherstack.com")
+	if plain, out := r.OpenPayload(q, guk, iv, aad, seal(guk)); string(plain) != "hello" || !out.OK {
+		t.Errorf("by GUK-ID: %q %+v", plain, out)
+	}
+	if plain, out := r.OpenPayload(q, guk, iv, aad, seal(gmk.ID)); string(plain) != "hello" || out.Variant != "dpck-by-gmk-id" {
+		t.Errorf("derived by GMK-ID: %q %+v", plain, out)
+	}
+	if _, out := r.OpenPayload(q, gmk.ID, iv, []byte("other"), seal(gmk.ID)); out.Reason != ReasonTagMismatch {
+		t.Errorf("%+v", out)
+	}
+	if _, out := r.OpenPayload(q, 0x2abcdef0, iv, aad, seal(gmk.ID)); out.Reason != ReasonNoKey {
+		t.Errorf("%+v", out)
+	}
 }

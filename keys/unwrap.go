@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/mcxdump/mcxdump/keys/eccsi"
@@ -659,4 +660,79 @@ func (r *Ring) OpenElement(q *Query, id uint32, named bool, algorithm string, iv
 		return true
 	})
 	return plain, out
+}
+
+// OpenPayload opens an MCData protected payload (TS 33.180 8.5.4.1): AES-GCM with all octets of the IV as nonce, the octets
+// up to the DPPK-ID as additional data, and the DPCK of the key that the DPPK-ID names. Group traffic may name the GMK by
+// its GMK-ID or by the GUK-ID of a user, so both are looked for.
+func (r *Ring) OpenPayload(q *Query, id uint32, iv, aad, sealed []byte) ([]byte, Outcome) {
+	out := Outcome{KeyID: id, Reason: ReasonNoKey}
+	if len(iv) == 0 || len(sealed) < 16 {
+		out.Reason, out.Hint = ReasonMalformed, "IV, cipher text and tag are not complete"
+		return nil, out
+	}
+	r.wait(q, id, false)
+	hs := r.candidates(q, id, true)
+	if TypeOf(id) == GMK {
+		r.wait(q, id, true)
+		hs = append(hs, r.byGUKID(q, id)...)
+	}
+	for _, h := range hs {
+		key := h.Key.Key.Reveal()
+		for i, dppk := range [][]byte{key, key[:min(16, len(key))]} {
+			if i == 1 && len(key) == 16 {
+				continue
+			}
+			for _, name := range []uint32{id, h.ID} {
+				out.Tried++
+				plain, err := openGCM(DPCK(dppk, name), iv, sealed, aad)
+				if err != nil {
+					continue
+				}
+				o := Outcome{OK: true, KeyID: id, Origin: h.Origin, Tried: out.Tried}
+				if i == 1 {
+					o.Variant = "dpck-of-16-octets"
+				}
+				if name != id {
+					o.Variant = "dpck-by-gmk-id"
+				}
+				q.explain("payload opened with ", h.Type.String(), " ", FormatID(h.ID), " from ", h.Origin.String())
+				if plain == nil {
+					plain = []byte{}
+				}
+				return plain, o
+			}
+		}
+	}
+	if len(hs) == 0 {
+		out.Reason, out.Hint = r.absent(q, id, true)
+	} else {
+		out.Reason, out.Hint = ReasonTagMismatch, "the tag differs with every key of that identifier ("+itoa(out.Tried)+" tries)"
+	}
+	q.explain(out.Hint)
+	return nil, out
+}
+
+// byGUKID lists the group keys one of whose users has this GUK-ID: those whose message carried it, and those for which a URI
+// that message q may know of gives it (TS 33.180 5.2.3).
+func (r *Ring) byGUKID(q *Query, id uint32) []*heldKey {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var out []*heldKey
+	for _, hs := range r.held {
+		for _, h := range hs {
+			if h.Type != GMK || h.ID == id || h.seq > q.Seq && !r.frozen.Load() {
+				continue
+			}
+			fits := h.msg != nil && h.msg.CSBID == id
+			for n := 0; n < len(r.uris) && n < r.lim.Search && !fits; n++ {
+				fits = r.visible(r.uris[n].seq, q.Seq) && GUKID(h.Key.Key.Reveal(), h.ID, r.uris[n].uri) == id
+			}
+			if fits {
+				out = append(out, h)
+			}
+		}
+	}
+	slices.SortFunc(out, func(a, b *heldKey) int { return cmpUint(uint64(a.ID), uint64(b.ID)) })
+	return out
 }
