@@ -140,7 +140,7 @@ func (w *worker) cseq(m *message) {
 		w.b.Num(fSIPCSeqNumber, int64(v.Number), m.place(h.Value))
 	}
 	if v.Method.Len > 0 {
-		w.b.Str(fSIPCSeqMethod, text(v.Method.In(v.Raw)), m.place(h.Value))
+		w.b.Str(fSIPCSeqMethod, text(v.Method.In(m.sip.Bytes(h.Value))), m.place(h.Value))
 	}
 	w.b.Close()
 }
