@@ -1,5 +1,7 @@
 package session
 
+import "iter"
+
 // A table is a bounded map in order of last use: the longest idle entry leaves first.
 type table[V any] struct {
 	m          map[string]*entry[V]
@@ -109,5 +111,16 @@ func (t *table[V]) drop() {
 	if e := t.head; e != nil {
 		t.unlink(e)
 		delete(t.m, e.key)
+	}
+}
+
+// each yields the entries, the longest idle first.
+func (t *table[V]) each() iter.Seq[V] {
+	return func(yield func(V) bool) {
+		for e := t.head; e != nil; e = e.next {
+			if !yield(e.v) {
+				return
+			}
+		}
 	}
 }

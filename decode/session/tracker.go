@@ -109,6 +109,15 @@ type Tracker struct {
 
 	transactions table[*transaction]
 	attempts     table[*attempt]
+	users        table[*user]
+	members      table[*user] // by service and MC service ID
+	sessions     table[*Session]
+	publications table[*publication]
+	subscribed   table[*subscription]
+	ivs          table[Cipher]
+	documents    table[*documents]
+	queue        queue
+	nextID       int
 
 	key []byte // scratch
 	out []record.Finding
@@ -120,6 +129,13 @@ func NewTracker(c Config) *Tracker {
 	t := &Tracker{cfg: c}
 	t.transactions = newTable(c.Limits.Transactions, t.ended)
 	t.attempts = newTable[*attempt](c.Limits.Transactions, nil)
+	t.users = newTable(c.Limits.Users, t.dropUser)
+	t.members = newTable[*user](c.Limits.Users, nil)
+	t.sessions = newTable(c.Limits.Sessions, t.dropSession)
+	t.publications = newTable[*publication](c.Limits.Publications, nil)
+	t.subscribed = newTable[*subscription](c.Limits.Subscriptions, nil)
+	t.ivs = newTable[Cipher](c.Limits.Nonces, nil)
+	t.documents = newTable[*documents](c.Limits.Profiles, nil)
 	return t
 }
 
@@ -147,6 +163,7 @@ func (t *Tracker) clock(at int64) {
 // Stats returns the counters.
 func (t *Tracker) Stats() Stats {
 	s := t.stats
-	s.EvictedTransactions = t.transactions.evicted
+	s.EvictedTransactions, s.EvictedUsers, s.EvictedSessions = t.transactions.evicted, t.users.evicted, t.sessions.evicted
+	s.EvictedPublications, s.EvictedSubscriptions, s.EvictedNonces, s.EvictedProfiles = t.publications.evicted, t.subscribed.evicted, t.ivs.evicted, t.documents.evicted
 	return s
 }
