@@ -7,7 +7,6 @@ import (
 	"github.com/mcxdump/mcxdump/decode/record"
 )
 
-
 // SchemaJSON makes the JSON Schema (draft 2020-12) of the contract from the register. It is strict: a member that it
 // does not name is an error, so that a test that validates output against it notices every change. A consumer must
 // nevertheless ignore members that it does not know (docs/json.md).
