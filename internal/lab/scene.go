@@ -23,6 +23,8 @@ type Scene struct {
 
 	conns map[netip.AddrPort]*Stream
 	count *int // SIP messages sent
+
+	tap func(k CSK, st Style, parts []Part) // sees what was protected, for tests
 }
 
 // Capture starts a capture of the system in one shape.
@@ -236,6 +238,9 @@ func (c *Scene) protect(k CSK, st Style, bodies ...Part) []Part {
 	}
 	if st.Breakup != nil {
 		st.Breakup(parts)
+	}
+	if c.tap != nil {
+		c.tap(k, st, parts)
 	}
 	return parts
 }
