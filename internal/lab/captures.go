@@ -422,5 +422,6 @@ func README() string {
 	for _, c := range Captures() {
 		fmt.Fprintf(&b, "| %s | %d | %s |\n", c.Name, c.Messages, c.Shows)
 	}
+	b.WriteString("\n`lab-world.keys.json` holds the master secrets of the KMS of lab-world.pcap, failures.pcap, key-download.pcap and group-key.pcap,\n`lab-world.mcxkeys` the MC service IDs, which hidden identities do not tell: give both to `--keys`. They are keys of nobody.\n")
 	return b.String()
 }
