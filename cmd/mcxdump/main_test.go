@@ -49,6 +49,32 @@ func call(t *testing.T, stdin []byte, args ...string) (stdout, stderr string, co
 	return out.String(), errs.String(), code
 }
 
+// knownAnswer are the captures that testdata/pcaps/known-answer.mcxkeys opens.
+var knownAnswer = map[string]bool{"register-protected": true, "register-confidentiality": true, "register-integrity": true, "publish-protected": true,
+	"migration-protected": true, "third-party-register": true, "tcp-disorder": true, "sctp": true, "websocket": true}
+
+// TestOpened looks at what matters in the opened captures: every protected element decrypted, every signature valid.
+func TestOpened(t *testing.T) {
+	for name := range knownAnswer {
+		path := "../../testdata/pcaps/" + name + ".pcap"
+		for _, more := range [][]string{nil, {"--one-pass"}, {"--workers", "1"}, {"--workers", "5", "--one-pass"}} {
+			args := append([]string{"read", "--json", path, "--keys", "../../testdata/pcaps/known-answer.mcxkeys"}, more...)
+			out, errs, code := call(t, nil, args...)
+			if code != exitOK {
+				t.Fatalf("%s: code %d: %s", name, code, errs)
+			}
+			for _, bad := range []string{`"state":"no_key"`, `"state":"failed"`, `"state":"invalid"`, `"state":"unresolved"`, `"digest":"mismatch"`} {
+				if strings.Contains(out, bad) {
+					t.Errorf("%s %v has %s", name, more, bad)
+				}
+			}
+			if !strings.Contains(out, `"key":{"state":"recovered"`) || !strings.Contains(out, `"signature":{"state":"valid"}`) {
+				t.Errorf("%s %v: the I_MESSAGE is not recovered and verified", name, more)
+			}
+		}
+	}
+}
+
 // TestGoldens holds every capture of the repository in every format to what it printed last, and the count of messages
 // to what the lab says it wrote.
 func TestGoldens(t *testing.T) {
@@ -75,16 +101,24 @@ func TestGoldens(t *testing.T) {
 			if c.Name == "truncated.pcap" {
 				wantCode = exitFailed
 			}
-			for _, format := range formats {
+			opened := knownAnswer[strings.TrimSuffix(c.Name, ".pcap")]
+			if opened {
+				formats = append(formats, "opened.table", "opened.json", "opened.tree")
+			}
+			for _, name := range formats {
+				format := strings.TrimPrefix(name, "opened.")
 				args := []string{"read", "-T", format, path}
 				if format == "tree" {
 					args = append(args, "--hex")
+				}
+				if name != format {
+					args = append(args, "--keys", "testdata/pcaps/known-answer.mcxkeys")
 				}
 				got, errs, code := call(t, nil, args...)
 				if code != wantCode {
 					t.Errorf("-T %s ends with code %d, want %d: %s", format, code, wantCode, errs)
 				}
-				golden := filepath.Join("cmd/mcxdump/testdata/golden", c.Name+"."+format)
+				golden := filepath.Join("cmd/mcxdump/testdata/golden", c.Name+"."+name)
 				if *update {
 					if err := os.MkdirAll(filepath.Dir(golden), 0o755); err != nil {
 						t.Fatal(err)
