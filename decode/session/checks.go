@@ -116,6 +116,12 @@ func (t *Tracker) initiator(d *Details, in *Info) {
 		if !isCSK(m) || m.Initiator == "" || key != m.CSBID && len(d.IMessages) > 1 {
 			continue
 		}
+		if v := in.RequestURI.Text; v != "" && sameURI(v, m.Initiator) {
+			continue // migration: the user's ID in the primary system (TS 24.379 7A.2.1)
+		}
+		if in.RequestURI.Encrypted && !in.RequestURI.Opened {
+			continue
+		}
 		if !slices.ContainsFunc(ids[:], func(id string) bool { return id != "" && sameURI(id, m.Initiator) }) {
 			who := ids[in.Service]
 			if who == "" {

@@ -516,7 +516,7 @@ func (t *Tracker) thirdParty(e *Event, in *Message, a *attempt) *Link {
 		if n := ue.items[0].s; len(d.Infos) > 0 && slices.Contains(n.bodies, d.Infos[0].Digest) {
 			how = "body"
 		}
-		a.user = ue.user
+		a.user, a.keys = ue.user, ue.keys
 		for _, it := range ue.items {
 			t.item(a, it.s, opThirdParty)
 		}
@@ -530,7 +530,7 @@ func (t *Tracker) thirdParty(e *Event, in *Message, a *attempt) *Link {
 		}
 		virtual := &attempt{number: e.Number, frame: e.frame(), time: t.now, callID: in.CallID, method: "REGISTER", mc: d.mc(), protected: d.protected()}
 		t.register(e, in, virtual)
-		a.user = virtual.user
+		a.user, a.keys = virtual.user, virtual.keys
 		for _, it := range virtual.items {
 			o := it.op
 			if o == opAuthorise {
@@ -740,6 +740,9 @@ func (t *Tracker) authorised(s *Session, e *Event, a *attempt, cause string) {
 		return // the server refused what the registrar accepted
 	}
 	t.accept(s, e, cause)
+	if a.third {
+		s.Cause = cause // the server's own word
+	}
 	s.Status, s.authorised, s.answered = e.Status, true, true
 	if s.user != nil {
 		s.user.authorised = true

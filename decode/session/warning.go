@@ -194,7 +194,11 @@ func causeWords(e *Event, s Service) string {
 			break
 		}
 		w := &d.Warnings[i]
-		b += "; " + clipText(w.Text, 160)
+		b += "; "
+		if w.Code != 399 {
+			b += itoa(w.Code) + " "
+		}
+		b += clipText(w.Text, 160)
 		if w.MC >= 0 {
 			if m := Meaning(s, w.MC); m != "" && !softEqual(w.MC, warnText(w), m) {
 				b += " (" + itoa(w.MC) + ": " + m + ")"
