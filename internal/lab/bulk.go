@@ -107,6 +107,7 @@ type bulkUser struct {
 type bulkStream struct {
 	*Stream
 	queue []func()
+	up    []bool // their directions
 }
 
 // prepare makes each user's key and bodies once.
@@ -182,7 +183,9 @@ func (b *bulk) stream(ue netip.AddrPort) *bulkStream {
 
 // send queues the segments of a message. A queue of eight is let go out of order, now and then with one repeated.
 func (s *bulkStream) send(b *bulk, up bool, m []byte) {
-	s.queue = append(s.queue, s.Send(up, m, 1360)...)
+	for _, send := range s.Send(up, m, 1360) {
+		s.queue, s.up = append(s.queue, send), append(s.up, up)
+	}
 	if len(s.queue) >= 8 {
 		s.flush(b)
 	}
@@ -190,7 +193,7 @@ func (s *bulkStream) send(b *bulk, up bool, m []byte) {
 
 func (s *bulkStream) flush(b *bulk) {
 	for i := 0; i+1 < len(s.queue); i += 2 {
-		if b.rng.Uint32()%4 == 0 {
+		if s.up[i] == s.up[i+1] && b.rng.Uint32()%4 == 0 {
 			s.queue[i], s.queue[i+1] = s.queue[i+1], s.queue[i]
 		}
 	}
@@ -200,7 +203,7 @@ func (s *bulkStream) flush(b *bulk) {
 	if len(s.queue) > 0 && b.rng.Uint32()%16 == 0 {
 		s.queue[0]()
 	}
-	s.queue = s.queue[:0]
+	s.queue, s.up = s.queue[:0], s.up[:0]
 }
 
 // noise writes 99 frames that are not SIP.

@@ -61,7 +61,7 @@ func TestCaptures(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, e := range entries {
-		if files[e.Name()] == nil {
+		if files[e.Name()] == nil && e.Name() != "known-answer.mcxkeys" {
 			t.Errorf("%s is in testdata/pcaps but the lab does not write it", e.Name())
 		}
 	}

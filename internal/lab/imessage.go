@@ -116,12 +116,21 @@ func (e *Envelope) params(s *System) (*mikey.GenExt, error) {
 	if err != nil {
 		return nil, err
 	}
-	q := &mikey.Protected{MessageType: 0x43, DateTime: uint64(e.At.Unix()), Algorithm: mikey.ProtAES128GCM, IV: s.octets(16), DPPKID: e.ID, IEI: 0x78}
+	q, err := s.envelope(3, 0, e.At, e.Key, e.ID, plain)
+	if err != nil {
+		return nil, err
+	}
+	return mikey.NewKeyParameters(q)
+}
+
+// envelope seals a payload of an MCData message type under the DPCK of a key, TS 33.180 8.5.4.1.
+func (s *System) envelope(kind uint8, payload uint32, at time.Time, key []byte, id uint32, plain []byte) (*mikey.Protected, error) {
+	q := &mikey.Protected{MessageType: 0x40 | kind, DateTime: uint64(at.Unix()), PayloadID: payload, Algorithm: mikey.ProtAES128GCM, IV: s.octets(16), DPPKID: id, IEI: 0x78}
 	aad, err := q.AppendAAD(nil)
 	if err != nil {
 		return nil, err
 	}
-	block, err := aes.NewCipher(keys.DPCK(e.Key, e.ID))
+	block, err := aes.NewCipher(keys.DPCK(key, id))
 	if err != nil {
 		return nil, err
 	}
@@ -130,5 +139,18 @@ func (e *Envelope) params(s *System) (*mikey.GenExt, error) {
 		return nil, err
 	}
 	q.Sealed = gcm.Seal(nil, q.IV, plain, aad)
-	return mikey.NewKeyParameters(q)
+	return q, nil
+}
+
+// protectedMessage is an MCData message in such an envelope. Errors stick to the world.
+func (c *Scene) protectedMessage(kind uint8, key []byte, id uint32, plain []byte) string {
+	q, err := c.Sys.envelope(kind, c.rng.Uint32(), c.Net.Clock, key, id, plain)
+	var b []byte
+	if err == nil {
+		b, err = q.AppendBinary(nil)
+	}
+	if err != nil && c.Net.err == nil {
+		c.Net.err = err
+	}
+	return string(b)
 }

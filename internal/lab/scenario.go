@@ -211,20 +211,18 @@ func (c *Scene) group(give func(c *Scene, imessage []byte)) {
 func (c *Scene) privateCall() {
 	k, st := c.csk(), Style{Protection: conf}
 	c.publish(k, st, c.token(), c.client())
-	called := c.Sys.Users[(slices.Index(c.Sys.Users, c.U)+1)%len(c.Sys.Users)]
 	cs := []uint8{0, 1}
 	if c.S.Name == "mcvideo" {
 		cs = []uint8{2, 3}
 	}
-	e := Envelope{ID: c.Sys.keyID(keys.PCK), Key: c.Sys.octets(16), From: c.U.party(c.S), To: called.party(c.S), At: c.Net.Clock.Truncate(time.Second), Plain: c.Sys.Plain, Sessions: cs, Params: true, Self: true}
-	c.hand(keys.PCK, e.ID, e.Key, e.From.URI)
+	_, imessage := c.pck(cs)
 	host := c.ue().Addr().String()
-	sdp := "v=0\r\no=- 1 1 IN IP4 " + host + "\r\ns=-\r\nc=IN IP4 " + host + "\r\nt=0 0\r\na=key-mgmt:mikey " + base64.StdEncoding.EncodeToString(c.imessage(c.Sys, e)) + "\r\n" +
+	sdp := "v=0\r\no=- 1 1 IN IP4 " + host + "\r\ns=-\r\nc=IN IP4 " + host + "\r\nt=0 0\r\na=key-mgmt:mikey " + base64.StdEncoding.EncodeToString(imessage) + "\r\n" +
 		"m=audio 49170 RTP/SAVP 105\r\ni=speech\r\na=rtpmap:105 AMR-WB/16000\r\nm=application 49172 udp MCPTT\r\na=fmtp:MCPTT mc_queueing;mc_priority=5;mc_implicit_request\r\n"
 	if c.Net.Shape.V6 {
 		sdp = strings.ReplaceAll(sdp, "IN IP4", "IN IP6")
 	}
-	list := `<?xml version="1.0" encoding="UTF-8"?><resource-lists xmlns="urn:ietf:params:xml:ns:resource-lists"><list><entry uri="` + c.EncryptedURI(k, called.IDs[c.S.Name]) + `"/></list></resource-lists>`
+	list := `<?xml version="1.0" encoding="UTF-8"?><resource-lists xmlns="urn:ietf:params:xml:ns:resource-lists"><list><entry uri="` + c.EncryptedURI(k, c.called().IDs[c.S.Name]) + `"/></list></resource-lists>`
 	info := c.info(k, st, c.client())
 	info.Body = strings.Replace(info.Body, "-Params>", "-Params><session-type>private</session-type>", 1)
 	d := c.dialog()
@@ -232,6 +230,37 @@ func (c *Scene) privateCall() {
 		[]Part{{Type: "application/sdp", Body: sdp}, info, {Type: "application/resource-lists+xml", ContentID: "list@" + c.U.Name, Body: list}})
 	c.answer(d, 100, "Trying", "")
 	c.answer(d, 486, "Busy Here", "")
+}
+
+// called is the user after the scene's one.
+func (c *Scene) called() *User {
+	return c.Sys.Users[(slices.Index(c.Sys.Users, c.U)+1)%len(c.Sys.Users)]
+}
+
+// pck makes a private call key for the called user, TS 33.180 5.6.
+func (c *Scene) pck(sessions []uint8) (e Envelope, imessage []byte) {
+	e = Envelope{ID: c.Sys.keyID(keys.PCK), Key: c.Sys.octets(16), From: c.U.party(c.S), To: c.called().party(c.S), At: c.Net.Clock.Truncate(time.Second), Plain: c.Sys.Plain, Sessions: sessions, Params: true, Self: true}
+	c.hand(keys.PCK, e.ID, e.Key, e.From.URI)
+	return e, c.imessage(c.Sys, e)
+}
+
+// shortMessage acts out a one-to-one SDS: TS 24.282 9.2.2, 15.1.2 and 15.1.4, both payloads protected.
+func (c *Scene) shortMessage() {
+	k, st := c.csk(), Style{Protection: both}
+	c.publish(k, st, c.token(), c.client())
+	e, imessage := c.pck(nil)
+	signalling := cat(c.Sys.octets(32), []byte{0x81})
+	text := "The bridge is closed."
+	data := cat([]byte{1, 0x78}, be16(len(text)+1), []byte{1}, []byte(text))
+	info := c.info(k, Style{Protection: conf}, c.client())
+	info.Body = strings.Replace(info.Body, "-Params>", "-Params><request-type>one-to-one-sds</request-type>", 1)
+	list := `<?xml version="1.0" encoding="UTF-8"?><resource-lists xmlns="urn:ietf:params:xml:ns:resource-lists"><list><entry uri="` + c.EncryptedURI(k, c.called().IDs[c.S.Name]) + `"/></list></resource-lists>`
+	d := c.dialog()
+	c.send(d, "MESSAGE", c.S.PSI, "Accept-Contact: *;+"+c.S.Tag+";require;explicit\r\nAccept-Contact: *;+g.3gpp.icsi-ref=\""+c.S.Ref+"\";require;explicit\r\nP-Preferred-Service: "+c.S.ICSI+"\r\n",
+		[]Part{info, {Type: "application/resource-lists+xml", ContentID: "list@" + c.U.Name, Body: list}, {Type: TypeMikey, Body: string(imessage), Encoding: "binary"},
+			{Type: "application/vnd.3gpp.mcdata-signalling", Body: c.protectedMessage(1, k.Key, k.ID, signalling), Encoding: "binary"},
+			{Type: "application/vnd.3gpp.mcdata-payload", Body: c.protectedMessage(3, e.Key, e.ID, data), Encoding: "binary"}})
+	c.answer(d, 202, "Accepted", "")
 }
 
 // ordinary are the scenarios in which all is well.
@@ -325,6 +354,7 @@ var ordinary = []Scenario{
 		c.download(keys.MuSiK)
 	}},
 	{Name: "private-call", Clause: "TS 33.180 5.6, TS 24.379 6.6.2.3.4", Shows: "INVITE with a PCK in a=key-mgmt and an encrypted URI in the resource list", run: (*Scene).privateCall},
+	{Name: "mcdata-sds", Clause: "TS 24.282 6.6, TS 33.180 8.5.4", Shows: "a short message: signalling payload under the CSK, data payload under a PCK that travels beside it", run: func(c *Scene) { c.on(Services[2]).shortMessage() }},
 	{Name: "group-key", Clause: "TS 33.180 5.7", Shows: "a GMK for every member by MESSAGE, each under a GUK-ID of its own", run: func(c *Scene) {
 		c.group(func(c *Scene, b []byte) {
 			c.fromServer("MESSAGE", "P-Asserted-Identity: <"+gmsURI+">\r\n", []Part{{Type: TypeMikey, Body: string(b)}})

@@ -444,6 +444,18 @@ func (s *System) Write(out io.Writer, shape Shape, list []Scenario, messages int
 	return sip, c.Net.Frame, c.Close()
 }
 
+// Pcap is a capture of scenarios in memory, over Ethernet, and the system that it came from, whose KeyLog opens it. It is
+// for tests.
+func Pcap(o Options, list ...Scenario) ([]byte, *System, error) {
+	s, err := NewSystem(o)
+	if err != nil {
+		return nil, nil, err
+	}
+	var b bytes.Buffer
+	_, _, err = s.Write(&b, ethernet(), list, 0)
+	return b.Bytes(), s, err
+}
+
 // Play writes a capture in which the scenarios are acted out in turn, each by the next user, until every scenario and
 // every user had its turn and there are as many messages as asked for. It returns the number of SIP messages.
 func (c *Scene) Play(list []Scenario, messages int) int {
