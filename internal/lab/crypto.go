@@ -9,6 +9,8 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"strings"
+
+	"github.com/mcxdump/mcxdump/keys"
 )
 
 // A CSK is a client-server key as the lab hands it out: the key, its identifier, the I_MESSAGE that carries it, and the
@@ -18,6 +20,7 @@ type CSK struct {
 	ID       uint32
 	User     string // P0 of the derivations
 	IMessage []byte
+	Reading  keys.Variant // another reading of TS 33.180 F.1.4 by which its owner derives keys
 }
 
 // KnownCSK is the key of the published known-answer set: test keys only, openable with the KMS data of that set.
@@ -54,6 +57,9 @@ func mustHex(s string) []byte {
 
 // xpk derives the confidentiality (fc 0x51) or integrity (fc 0x52) key, TS 33.180 F.1.4.
 func (k CSK) xpk(fc byte) []byte {
+	if k.Reading != (keys.Variant{}) {
+		return keys.DeriveXPK(k.Key, keys.Purpose(fc), k.User, k.ID, k.Reading)
+	}
 	s := cat([]byte{fc}, []byte(k.User), be16(len(k.User)), be32(int(k.ID)), be16(4))
 	m := hmac.New(sha256.New, k.Key)
 	m.Write(s)

@@ -3,6 +3,7 @@ package lab
 import (
 	"crypto/aes"
 	"crypto/cipher"
+	"encoding/hex"
 	"time"
 
 	"github.com/mcxdump/mcxdump/keys"
@@ -22,6 +23,11 @@ type Envelope struct {
 	Group    string  // the group that they name
 	Self     bool    // SAKKE-to-self (E.5)
 	Damage   bool    // one bit of the signature is wrong
+
+	// What products do otherwise.
+	URIType bool // hidden identities are labelled as URIs
+	Short   bool // the signature leaves the SIGN header out
+	Hex     bool // signer and receiver are named by the hex digits of their UID (RFC 6507 and 6508 take any octets)
 }
 
 // imessage writes and signs an I_MESSAGE. Errors stick to the world, as those of writing do.
@@ -51,21 +57,31 @@ func (e *Envelope) write(s *System) ([]byte, error) {
 		add(&mikey.IDR{Role: mikey.RoleInitiator, IDType: mikey.IDURI, ID: []byte(e.From.URI)})
 		add(&mikey.IDR{Role: mikey.RoleResponder, IDType: mikey.IDURI, ID: []byte(e.To.URI)})
 	} else {
-		add(&mikey.IDR{Role: mikey.RoleUIDInitiator, IDType: mikey.IDByteString, ID: from[:]})
-		add(&mikey.IDR{Role: mikey.RoleUIDResponder, IDType: mikey.IDByteString, ID: to[:]})
+		label := mikey.IDByteString
+		if e.URIType {
+			label = mikey.IDURI
+		}
+		add(&mikey.IDR{Role: mikey.RoleUIDInitiator, IDType: label, ID: from[:]})
+		add(&mikey.IDR{Role: mikey.RoleUIDResponder, IDType: label, ID: to[:]})
+	}
+	name := func(uid [32]byte) []byte {
+		if e.Hex {
+			return []byte(hex.EncodeToString(uid[:]))
+		}
+		return uid[:]
 	}
 	add(&mikey.IDR{Role: mikey.RoleKMSInitiator, IDType: mikey.IDURI, ID: []byte(e.From.Domain.KMS)})
 	add(&mikey.IDR{Role: mikey.RoleKMSResponder, IDType: mikey.IDURI, ID: []byte(e.To.Domain.KMS)})
 	if len(e.Sessions) > 0 {
 		add(&mikey.SP{ProtType: mikey.ProtSRTP, Params: mikey.DefaultProfile(mikey.KeyTypeOf(e.ID))})
 	}
-	sed, err := e.To.Domain.Z.EncapsulateSSV(to[:], e.Key, 0)
+	sed, err := e.To.Domain.Z.EncapsulateSSV(name(to), e.Key, 0)
 	if err != nil {
 		return nil, err
 	}
 	add(&mikey.SAKKE{Params: mikey.SAKKEParamSet1, IDScheme: mikey.IDSchemeMCX, Data: sed})
 	if e.Self {
-		sed, err := e.From.Domain.Z.EncapsulateSSV(from[:], e.Key, 0)
+		sed, err := e.From.Domain.Z.EncapsulateSSV(name(from), e.Key, 0)
 		if err != nil {
 			return nil, err
 		}
@@ -88,11 +104,15 @@ func (e *Envelope) write(s *System) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	ssk, err := e.From.Domain.signing(from)
+	ssk, err := e.From.Domain.signing(name(from))
 	if err != nil {
 		return nil, err
 	}
-	sig, err := ssk.Sign(s.random, e.From.Domain.KPAK, from[:], b[:len(b)-129])
+	covered := b[:len(b)-129]
+	if e.Short {
+		covered = b[:len(b)-131]
+	}
+	sig, err := ssk.Sign(s.random, e.From.Domain.KPAK, name(from), covered)
 	if err != nil {
 		return nil, err
 	}

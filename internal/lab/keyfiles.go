@@ -84,7 +84,7 @@ func (p Party) keySet(content func([]byte) (string, error)) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	ssk, err := d.signing(uid)
+	ssk, err := d.signing(uid[:])
 	if err != nil {
 		return "", err
 	}

@@ -104,6 +104,13 @@ func Scenarios() []Scenario {
 	}
 	out = append(out, ordinary...)
 	out = append(out, variants...)
+	for _, v := range keys.Variants()[1:] {
+		add(Scenario{Name: "derivation-" + strings.ReplaceAll(v.String(), ",", "-"), Clause: "TS 33.180 F.1.4", Shows: "PUBLISH under keys derived by another reading of the clause: " + v.String(), run: func(c *Scene) {
+			k := c.csk()
+			k.Reading = v
+			c.publish(k, Style{Protection: both}, c.token(), c.client())
+		}})
+	}
 	out = append(out, failures...)
 	return out
 }
@@ -114,6 +121,19 @@ func (c *Scene) keyFor(st Style) CSK {
 		return CSK{}
 	}
 	return c.csk()
+}
+
+// registerAll acts out one REGISTER for several services, each with its own CSK and bodies.
+func (c *Scene) registerAll(st Style, list []*Service) {
+	var parts []Part
+	for _, v := range list {
+		s := c.on(v)
+		k := s.csk()
+		parts = append(parts, s.protect(k, st, s.info(k, st, s.token(), s.client()))...)
+	}
+	d := c.dialog()
+	c.send(d, "REGISTER", coreURI, c.registration(list...), parts)
+	c.answer(d, 200, "OK", c.registered(list...))
 }
 
 // settingsOnly acts out the PUBLISH of 7.2.3. No new key is sent.
@@ -282,16 +302,7 @@ var ordinary = []Scenario{
 		c.answer(d, 200, "OK", c.registered(c.S))
 	}},
 	{Name: "register-combined", Clause: "TS 24.379 7.1", Shows: "one REGISTER for MCPTT, MCVideo and MCData with a CSK for each MDSI", run: func(c *Scene) {
-		st := Style{Protection: both}
-		var parts []Part
-		for _, v := range Services {
-			s := c.on(v)
-			k := s.csk()
-			parts = append(parts, s.protect(k, st, s.info(k, st, s.token(), s.client()))...)
-		}
-		d := c.dialog()
-		c.send(d, "REGISTER", coreURI, c.registration(Services...), parts)
-		c.answer(d, 200, "OK", c.registered(Services...))
+		c.registerAll(Style{Protection: both}, Services)
 	}},
 	{Name: "register-again", Clause: "TS 24.379 7.2.1", Shows: "REGISTER with a CSK, and again later under the same CSK without sending it", run: func(c *Scene) {
 		st := Style{Protection: both}
@@ -334,6 +345,33 @@ var ordinary = []Scenario{
 		d := c.dialog()
 		c.send(d, "REGISTER", coreURI, c.registration(), nil)
 		c.answer(d, 200, "OK", c.registered())
+	}},
+	{Name: "logoff-one", Clause: "TS 24.379 7.1", Shows: "REGISTER for three services, then one without MCPTT: log-off from MCPTT alone", run: func(c *Scene) {
+		st := Style{Protection: both}
+		c.registerAll(st, Services)
+		c.wait(time.Minute)
+		c.registerAll(st, Services[1:])
+	}},
+	{Name: "answer-412", Clause: "RFC 3903 6, TS 24.379 7.3.4", Shows: "a settings-only PUBLISH with an entity tag of yesterday, answered 412", run: func(c *Scene) {
+		c.publish(CSK{}, Style{}, c.token(), c.client())
+		d := c.dialog()
+		c.send(d, "PUBLISH", c.S.PSI, c.publication(forever, "e0"), []Part{c.info(CSK{}, Style{}, c.self(), c.client()), c.settings()})
+		c.answer(d, 412, "Conditional Request Failed", "")
+	}},
+	{Name: "deregister", Clause: "TS 24.229 5.1.1.6", Shows: "REGISTER for authorisation, then one with Expires 0", run: func(c *Scene) {
+		c.register(c.csk(), Style{Protection: both}, c.token(), c.client())
+		c.wait(time.Minute)
+		d := c.dialog()
+		c.send(d, "REGISTER", coreURI, c.contact(tags(c.S))+"\r\nExpires: 0\r\n", nil)
+		c.answer(d, 200, "OK", "P-Associated-URI: <"+c.U.IMPU+">\r\n")
+	}},
+	{Name: "publish-again", Clause: "RFC 3261 17.1.2, TS 24.379 7.2.2", Shows: "a PUBLISH that is sent again before its 200 comes", run: func(c *Scene) {
+		k, st, d := c.csk(), Style{Protection: both}, c.dialog()
+		m := d.request("PUBLISH", c.S.PSI, c.via(), c.publication(forever, ""), c.protect(k, st, c.info(k, st, c.token(), c.client()), c.settings()))
+		c.up(m)
+		c.wait(482 * time.Millisecond)
+		c.up(m)
+		c.answer(d, 200, "OK", published("e1", forever))
 	}},
 	{Name: "logoff-publish", Clause: "TS 24.379 7.2.1A, 7.3.5", Shows: "log-off by a PUBLISH with Expires 0", run: func(c *Scene) {
 		k, st := c.csk(), Style{Protection: both}
@@ -384,6 +422,8 @@ var variants = []Scenario{
 	variant("imessage-plain", "TS 33.180 E.1.2", "I_MESSAGE that names the parties in the clear", Style{}, func(e *Envelope) { e.Plain = true }),
 	variant("imessage-hidden", "TS 33.180 E.7", "I_MESSAGE with hidden identities", Style{}, func(e *Envelope) { e.Plain = false }),
 	variant("imessage-base64", "TS 24.379 7.2.2", "I_MESSAGE in base64", Style{Base64: true}),
+	variant("imessage-uid-type", "TS 33.180 E.7", "hidden identities labelled as URIs, as products have it", Style{}, func(e *Envelope) { e.Plain, e.URIType = false, true }),
+	variant("imessage-sign-short", "RFC 3830 5.2", "an ECCSI signature that leaves the SIGN header out", Style{}, func(e *Envelope) { e.Short = true }),
 	variant("element-bare", "XML Encryption 1.1 3.1", "EncryptedData without EncryptionMethod and KeyInfo", Style{Bare: true}),
 	variant("signature-one", "TS 24.379 F.6", "one Signature with a Reference for each body", Style{One: true}),
 	variant("signature-bare-id", "TS 36.579-1 5.5.13.1", "References that hold the Content-ID itself", Style{BareID: true}),

@@ -55,7 +55,7 @@ type Domain struct {
 	KPAK           *eccsi.PublicKey
 
 	random io.Reader
-	ssk    map[[32]byte]*eccsi.UserKey
+	ssk    map[string]*eccsi.UserKey
 }
 
 // A User is a human with one client a service on one UE.
@@ -182,7 +182,7 @@ func source(seed uint64) (*rand.ChaCha8, error) {
 }
 
 func newDomain(random io.Reader, i int) (*Domain, error) {
-	d := &Domain{KMS: "kms.example.org", Period: 2592000, random: random, ssk: map[[32]byte]*eccsi.UserKey{}}
+	d := &Domain{KMS: "kms.example.org", Period: 2592000, random: random, ssk: map[string]*eccsi.UserKey{}}
 	if i > 0 {
 		d.KMS, d.Period, d.Offset = fmt.Sprintf("kms%d.example.net", i), 604800, 86400
 	}
@@ -203,13 +203,13 @@ func (d *Domain) uid(uri string, at time.Time) [32]byte {
 }
 
 // signing is the SSK and PVT of an identifier, drawn once.
-func (d *Domain) signing(uid [32]byte) (*eccsi.UserKey, error) {
-	if k := d.ssk[uid]; k != nil {
+func (d *Domain) signing(id []byte) (*eccsi.UserKey, error) {
+	if k := d.ssk[string(id)]; k != nil {
 		return k, nil
 	}
-	k, err := d.ECCSI.Extract(d.random, uid[:])
+	k, err := d.ECCSI.Extract(d.random, id)
 	if err == nil {
-		d.ssk[uid] = k
+		d.ssk[string(id)] = k
 	}
 	return k, err
 }
