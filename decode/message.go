@@ -41,7 +41,8 @@ type worker struct {
 	msgs []*message
 	info []byte
 
-	steps []string // of --explain
+	steps  []string // of --explain
+	checks checkRun
 
 	response, mcx bool
 	cut           bool // the capture lacks the end of the message
@@ -51,7 +52,7 @@ func newWorker(opt *Options) *worker {
 	w := &worker{opt: opt}
 	w.b.Want = opt.Want
 	w.b.MaxNodes = opt.Limits.Nodes
-	if opt.Tracker != nil {
+	if opt.Tracker != nil || opt.Checks != nil {
 		w.b.Want = record.All()
 	}
 	if opt.Ring != nil {
@@ -157,6 +158,7 @@ func (w *worker) sip(depth, src, base int, data []byte, datagram bool) bool {
 	if depth == 0 {
 		w.response = !m.sip.Request
 	}
+	first := len(w.rec.Findings)
 	for i := range m.sip.Diags {
 		if d := &m.sip.Diags[i]; depth > 0 || !w.cut || !blameTheCut(d, len(data)) {
 			w.diag(m, d, "", 0)
@@ -164,15 +166,18 @@ func (w *worker) sip(depth, src, base int, data []byte, datagram bool) bool {
 	}
 	w.secrets(m)
 	w.learnHeaders(m)
+	from := len(w.rec.Nodes)
 	w.header(m)
 	if depth > 0 {
 		// The bodies of an embedded message nest inside its sip object; those of the captured one stand beside it.
 		w.bodies(m)
+		w.check(m, from, first)
 		w.b.Close()
 		return true
 	}
 	w.b.Close()
 	w.bodies(m)
+	w.check(m, from, first)
 	if len(w.c.words) == 0 {
 		if m.sip.Request {
 			w.c.Say(text(m.sip.Bytes(m.sip.RequestURI)))

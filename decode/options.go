@@ -19,6 +19,8 @@ type Options struct {
 	// Tracker follows what spans messages, in the ordered stage; nil for none. It needs whole records: all fields are
 	// built.
 	Tracker Tracker
+	// Checks runs the conformance checks on each message; nil for none. All fields are built.
+	Checks *CheckConfig
 	// TwoPasses reads a source that can be rewound once for its keys before it is decoded.
 	TwoPasses bool
 	// Explain is the number of the message whose search for keys is recorded step by step; 0 for none.

@@ -325,6 +325,7 @@ func (c *Context) tokenNodes(t *token, tf *tokenFields, p *Part, at record.Place
 		}
 	}
 	c.B.Close()
+	c.tokenState(t, tf)
 	if t.hasExp && c.Time != 0 {
 		c.B.Num(tf.expiresIn, t.exp-floorSeconds(c.Time), record.Place{})
 	}
