@@ -36,6 +36,8 @@ type Scenario struct {
 	// differs; ByForm with "" means that all is well with that form.
 	Fault  string
 	ByForm map[Form]string
+	// Clean says that nothing departs from a specification.
+	Clean bool
 	// Unsigned says that an I_MESSAGE's signature is wrong.
 	Unsigned bool
 
@@ -112,6 +114,9 @@ func Scenarios() []Scenario {
 		}})
 	}
 	out = append(out, failures...)
+	for i := range out {
+		out[i].Clean = !slices.ContainsFunc([]string{"fail-", "answer-", "derivation-", "imessage-sign-", "imessage-uid-", "subscribe-refused"}, func(p string) bool { return strings.HasPrefix(out[i].Name, p) })
+	}
 	return out
 }
 
@@ -331,7 +336,7 @@ var ordinary = []Scenario{
 		k, st := c.csk(), Style{Protection: both}
 		d := c.dialog()
 		c.send(d, "PUBLISH", c.S.PSI, c.publication(forever, ""), c.protect(k, st, c.info(k, st, c.token(), c.client()), c.settings()))
-		c.answer(d, 200, "OK", published("e1", forever), c.info(k, Style{}, elem{"multiple-devices-ind", "Boolean", "true", false}))
+		c.answer(d, 200, "OK", published("e1", forever), c.info(k, Style{}, elem{}, elem{"multiple-devices-ind", "Boolean", "true", false}))
 	}},
 	{Name: "subscribe-fetch", Clause: "TS 24.379 7.2.4", Shows: "SUBSCRIBE with Expires 0: one NOTIFY", run: func(c *Scene) {
 		c.publish(CSK{}, Style{}, c.token(), c.client())

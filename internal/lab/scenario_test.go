@@ -201,8 +201,24 @@ func TestScenarios(t *testing.T) {
 					t.Errorf("%d messages, written were %d", len(msgs), n)
 				}
 				check(t, s, form, tallyOf(msgs))
+				if s.Clean {
+					clean(t, form, msgs)
+				}
 			}
 		})
+	}
+}
+
+// clean checks that no message draws more than a note.
+func clean(t *testing.T, form lab.Form, msgs []map[string]any) {
+	t.Helper()
+	for _, m := range msgs {
+		list, _ := m["findings"].([]any)
+		for _, f := range list {
+			if f := f.(map[string]any); f["severity"] != "note" {
+				t.Errorf("%s: message %v: %v %v: %v (%v)", form, m["number"], f["severity"], f["id"], f["message"], f["clause"])
+			}
+		}
 	}
 }
 
