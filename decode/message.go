@@ -13,11 +13,16 @@ import (
 // message is the state of one SIP message while it is decoded. A message/sip body has its own, one level deeper.
 type message struct {
 	sip   sipparse.Message
+	split sipparse.Splitter
 	parts []Part // leaf bodies, depth-first
-	src   int    // source that the message's octets are in
-	base  int    // and where in it they begin
+	homes []home
+	src   int // source that the message's octets are in
+	base  int // and where in it they begin
 	depth int
 }
+
+// home is where the content of a part lies: in the message's source, or in a decoded one.
+type home struct{ src, off int }
 
 // place is a span of the message as a place in the record.
 func (m *message) place(s sipparse.Span) record.Place {
@@ -218,13 +223,13 @@ func severity(s sipparse.Severity) record.Severity {
 // bodies splits the MIME tree and hands every leaf to its dissector.
 func (w *worker) bodies(m *message) {
 	m.parts = m.parts[:0]
-	mime := m.sip.Parts(sipparse.Limits{Parts: w.opt.Limits.Parts})
+	mime := m.split.Parts(&m.sip, sipparse.Limits{Parts: w.opt.Limits.Parts})
 	if len(mime) == 0 {
 		return
 	}
 	// home[i] is where the content of part i lies: in the message's source, or in a decoded one.
-	type home struct{ src, off int }
-	homes := make([]home, len(mime))
+	homes := append(m.homes[:0], make([]home, len(mime))...)
+	m.homes = homes
 	for i := range mime {
 		p := &mime[i]
 		h := home{m.src, m.base + p.Off}

@@ -65,13 +65,8 @@ func (p *Part) diag(id DiagID, off, n int, detail string) {
 // Parts gives the MIME tree of the message's body, depth-first, multiparts included and marked. A body that is no
 // multipart is one part with Path "1"; without a body there is none. A message/sip part is one part.
 func (m *Message) Parts(l Limits) []Part {
-	if m.Body.Len == 0 {
-		return nil
-	}
-	sp := splitter{lim: l.withDefaults(), src: m.Raw}
-	root := Part{Path: "1", Parent: -1, Raw: m.Body, Off: int(m.Body.Off), Data: m.Body.In(m.Raw), src: m.Raw}
-	sp.root(&root, m.Value(HdrContentType), m.Value(HdrContentID), m.Value(HdrContentDisposition), m.Value(HdrContentTransferEncoding))
-	return sp.parts
+	var sp Splitter
+	return sp.Parts(m, l)
 }
 
 // SplitParts is Parts for a body that is not in a Message. baseOff is added to every offset.
@@ -82,32 +77,86 @@ func SplitParts(contentType []byte, body []byte, baseOff int, l Limits) []Part {
 	if len(body) > maxRaw-min(baseOff, maxRaw) {
 		body = body[:maxRaw-min(baseOff, maxRaw)]
 	}
-	sp := splitter{lim: l.withDefaults(), src: body, base: baseOff}
-	root := Part{Path: "1", Parent: -1, Raw: span(baseOff, baseOff+len(body)), Off: baseOff, Data: body, src: body, base: baseOff}
-	sp.root(&root, contentType, nil, nil, nil)
+	sp := Splitter{lim: l.withDefaults()}
+	p := sp.grow()
+	p.Raw, p.Off, p.Data, p.src, p.base = span(baseOff, baseOff+len(body)), baseOff, body, body, baseOff
+	sp.root(contentType, nil, nil, nil)
 	return sp.parts
 }
 
-type splitter struct {
+// A Splitter finds the MIME trees of message after message in the same memory. The zero value is ready.
+type Splitter struct {
 	lim     Limits
-	src     []byte
-	base    int
 	parts   []Part
 	decoded int // octets made by transfer decoding
-	ids     map[string]bool
 	full    bool
+	seen    []string        // Content-IDs
+	ids     map[string]bool // the same, when they are many
+	msg     Message         // for the header of a part
+	delim   []byte          // delimiters of the multiparts that are open
 }
 
-func (sp *splitter) root(p *Part, ct, cid, disp, cte []byte) {
+// What a Splitter keeps for the next message at most.
+const (
+	keepParts   = 32
+	keepHeaders = 64
+)
+
+// Parts is [Message.Parts]; what it gives is good until the next call.
+func (sp *Splitter) Parts(m *Message, l Limits) []Part {
+	if m.Body.Len == 0 {
+		return nil
+	}
+	if len(sp.parts) > keepParts {
+		sp.parts = nil
+	}
+	for i := range sp.parts {
+		if p := &sp.parts[i]; cap(p.Headers) > keepHeaders || cap(p.Diags) > keepHeaders {
+			p.Headers, p.Diags = nil, nil
+		}
+	}
+	sp.lim, sp.parts, sp.decoded, sp.full, sp.seen, sp.ids = l.withDefaults(), sp.parts[:0], 0, false, sp.seen[:0], nil
+	p := sp.grow()
+	p.Raw, p.Off, p.Data, p.src = m.Body, int(m.Body.Off), m.Body.In(m.Raw), m.Raw
+	sp.root(m.Value(HdrContentType), m.Value(HdrContentID), m.Value(HdrContentDisposition), m.Value(HdrContentTransferEncoding))
+	return sp.parts
+}
+
+// grow adds a part to the list and gives it, with the path of a root. Of what an earlier message left there, it has the
+// memory of headers and diagnostics, and the Content-ID to compare with.
+func (sp *Splitter) grow() *Part {
+	n := len(sp.parts)
+	if n == cap(sp.parts) {
+		sp.parts = append(sp.parts, Part{Path: "1", Parent: -1})
+		return &sp.parts[n]
+	}
+	sp.parts = sp.parts[:n+1]
+	p := &sp.parts[n]
+	*p = Part{Path: "1", Parent: -1, ContentID: p.ContentID, Headers: p.Headers[:0], Diags: p.Diags[:0]}
+	return p
+}
+
+// childPath is the path of part n of a multipart.
+func childPath(parent string, n int) string {
+	if parent == "1" && n <= len(firstPaths) {
+		return firstPaths[n-1]
+	}
+	return parent + "." + strconv.Itoa(n)
+}
+
+var firstPaths = [...]string{"1.1", "1.2", "1.3", "1.4", "1.5", "1.6", "1.7", "1.8", "1.9", "1.10", "1.11", "1.12"}
+
+func (sp *Splitter) root(ct, cid, disp, cte []byte) {
+	p := &sp.parts[0]
 	if len(ct) == 0 {
 		p.diag(DiagMissingContentType, p.Off, 0, "")
 	}
 	sp.describe(p, ct, cid, disp, cte)
-	sp.add(p)
+	sp.add(0)
 }
 
 // describe fills in what the header fields say.
-func (sp *splitter) describe(p *Part, ct, cid, disp, cte []byte) {
+func (sp *Splitter) describe(p *Part, ct, cid, disp, cte []byte) {
 	if len(ct) > 0 {
 		mt, e := parseMediaType(ct)
 		p.Type = mt
@@ -122,14 +171,14 @@ func (sp *splitter) describe(p *Part, ct, cid, disp, cte []byte) {
 		} else {
 			p.diag(DiagContentIDSyntax, p.Off, 0, clip(cid))
 		}
-		p.ContentID = string(id)
-		if sp.ids == nil {
-			sp.ids = make(map[string]bool)
+		if p.ContentID != string(id) {
+			p.ContentID = string(id)
 		}
-		if sp.ids[p.ContentID] {
+		if sp.known(p.ContentID) {
 			p.diag(DiagDuplicateContentID, p.Off, 0, clip(id))
 		}
-		sp.ids[p.ContentID] = true
+	} else {
+		p.ContentID = ""
 	}
 	if i := bytes.IndexByte(disp, ';'); i >= 0 {
 		disp = disp[:i]
@@ -138,18 +187,61 @@ func (sp *splitter) describe(p *Part, ct, cid, disp, cte []byte) {
 	p.Encoding = lowerToken(cte)
 }
 
+// known tells whether a Content-ID has occurred before.
+func (sp *Splitter) known(id string) bool {
+	if sp.ids == nil {
+		for _, s := range sp.seen {
+			if s == id {
+				return true
+			}
+		}
+		if sp.seen = append(sp.seen, id); len(sp.seen) < 16 {
+			return false
+		}
+		sp.ids = make(map[string]bool)
+		for _, s := range sp.seen {
+			sp.ids[s] = true
+		}
+		return false
+	}
+	if sp.ids[id] {
+		return true
+	}
+	sp.ids[id] = true
+	return false
+}
+
 func lowerToken(b []byte) string {
 	f, t := trim(b, 0, len(b))
 	if f == t {
 		return ""
+	}
+	switch string(b[f:t]) { // saves an allocation
+	case "binary":
+		return "binary"
+	case "8bit":
+		return "8bit"
+	case "7bit":
+		return "7bit"
+	case "base64":
+		return "base64"
+	case "render":
+		return "render"
+	case "session":
+		return "session"
+	case "attachment":
+		return "attachment"
+	case "signal":
+		return "signal"
 	}
 	return string(bytes.ToLower(b[f:t]))
 }
 
 func clip(b []byte) string { return strconv.Quote(string(b[:min(len(b), 64)])) }
 
-// add decodes a part and takes it into the list, then splits it when it is a multipart.
-func (sp *splitter) add(p *Part) {
+// add decodes the part at an index, then splits it when it is a multipart.
+func (sp *Splitter) add(index int) {
+	p := &sp.parts[index]
 	multi := p.Type.Multipart()
 	switch p.Encoding {
 	case "", "7bit", "8bit", "binary":
@@ -175,42 +267,64 @@ func (sp *splitter) add(p *Part) {
 	default:
 		p.diag(DiagTransferEncodingUnknown, p.Off, 0, clip([]byte(p.Encoding)))
 	}
-	index := len(sp.parts)
-	sp.parts = append(sp.parts, *p)
 	if multi {
+		n := len(sp.delim)
 		sp.split(index)
+		sp.delim = sp.delim[:n]
 	}
 }
 
+// delimiter gives "--" and the boundary parameter; bad says that RFC 2046 does not allow it.
+func (sp *Splitter) delimiter(mt *MediaType) (delim []byte, ok, bad bool) {
+	n := len(sp.delim)
+	sp.delim = append(sp.delim, "--"...)
+	for p := range mt.ParamSeq() {
+		if !equalFoldBytes(p.Name.In(mt.Raw), []byte("boundary")) {
+			continue
+		}
+		if v := p.Value.In(mt.Raw); bytes.IndexByte(v, '\\') < 0 && bytes.IndexByte(v, '\n') < 0 && bytes.IndexByte(v, '\r') < 0 {
+			sp.delim = append(sp.delim, v...)
+		} else {
+			v, _ := mt.Param("boundary")
+			sp.delim = append(sp.delim, v...)
+		}
+		break
+	}
+	if len(sp.delim) == n+2 {
+		return nil, false, false
+	}
+	delim = sp.delim[n:len(sp.delim):len(sp.delim)]
+	return delim, true, !goodBoundary(delim[2:])
+}
+
 // split finds the parts of the multipart at an index, RFC 2046 5.1.1.
-func (sp *splitter) split(index int) {
-	p := sp.parts[index] // a copy: the list grows
-	body, base, derived := p.Data, p.Off, p.Derived
+func (sp *Splitter) split(index int) {
+	p := &sp.parts[index] // until the list grows
+	body, base, derived, depth, path := p.Data, p.Off, p.Derived, p.Depth, p.Path
 	src, srcBase := p.src, p.base
 	if p.Decoded {
 		base, derived, src, srcBase = 0, true, p.Data, 0
 	}
-	if p.Depth >= sp.lim.Depth {
+	if depth >= sp.lim.Depth {
 		p.diag(DiagDepthLimit, base, 0, strconv.Itoa(sp.lim.Depth))
-		sp.parts[index] = p
 		return
 	}
-	boundary, ok := p.Type.Param("boundary")
-	if !ok || boundary == "" {
+	delim, ok, bad := sp.delimiter(&p.Type)
+	switch {
+	case !ok:
 		p.diag(DiagBoundaryMissing, base, 0, "")
-		if boundary = guessBoundary(body); boundary == "" {
-			sp.parts[index] = p
+		boundary := guessBoundary(body)
+		if boundary == "" {
 			return
 		}
 		p.diag(DiagBoundaryGuessed, base, 0, clip([]byte(boundary)))
-	} else if !goodBoundary(boundary) {
-		p.diag(DiagBoundaryBad, base, 0, clip([]byte(boundary)))
+		delim = []byte("--" + boundary)
+	case bad:
+		p.diag(DiagBoundaryBad, base, 0, clip(delim[2:]))
 	}
-	delim := []byte("--" + boundary)
 	first, next, closing, found := findDelimiter(body, 0, delim)
 	if !found {
-		p.diag(DiagBoundaryNeverSeen, base, 0, clip([]byte(boundary)))
-		sp.parts[index] = p
+		p.diag(DiagBoundaryNeverSeen, base, 0, clip(delim[2:]))
 		return
 	}
 	p.Container = true
@@ -223,6 +337,7 @@ func (sp *splitter) split(index int) {
 	bareLF := false
 	n := 0
 	for !closing {
+		p = &sp.parts[index]
 		if next > 0 && body[next-1] == '\n' && (next < 2 || body[next-2] != '\r') && !bareLF {
 			bareLF = true
 			p.diag(DiagBoundaryBareLF, base+next-1, 1, "")
@@ -233,7 +348,6 @@ func (sp *splitter) split(index int) {
 				sp.full = true
 				p.diag(DiagPartsLimit, base+start, 0, strconv.Itoa(sp.lim.Parts))
 			}
-			sp.parts[index] = p
 			return
 		}
 		end, after, last, found := findDelimiter(body, start, delim)
@@ -242,32 +356,34 @@ func (sp *splitter) split(index int) {
 			p.diag(DiagBoundaryNotClosed, base+len(body), 0, "")
 		}
 		n++
-		child := Part{Path: p.Path + "." + strconv.Itoa(n), Parent: index, Depth: p.Depth + 1, Derived: derived, src: src, base: srcBase}
-		sp.parts[index] = p
-		sp.part(&child, body, base, start, end)
+		child := sp.grow()
+		child.Path, child.Parent, child.Depth, child.Derived, child.src, child.base = childPath(path, n), index, depth+1, derived, src, srcBase
+		sp.part(child, body, base, start, end)
+		sp.add(len(sp.parts) - 1)
 		next, closing = after, last
 	}
 	if f, t := trim(body, next, len(body)); f < t {
-		p.diag(DiagEpilogue, base+f, t-f, "")
+		sp.parts[index].diag(DiagEpilogue, base+f, t-f, "")
 	}
-	sp.parts[index] = p
 }
 
-// part reads the header of body[start:end] and adds the part. base is the offset of body[0].
-func (sp *splitter) part(p *Part, body []byte, base, start, end int) {
-	m := Message{Raw: body[:end], state: state{maxDiags: sp.lim.Diags, part: true}}
+// part reads the header of the part body[start:end]. base is the offset of body[0].
+func (sp *Splitter) part(p *Part, body []byte, base, start, end int) {
+	m := &sp.msg
+	m.Raw, m.Headers, m.Diags = body[:end], p.Headers, p.Diags
+	clear(m.first[:])
+	m.state = state{maxDiags: sp.lim.Diags, part: true}
 	pos, ended := m.parseHeaders(start, sp.lim.Headers)
 	if !ended && pos < end {
 		m.diag(DiagPartNoEmptyLine, HdrOther, pos, 0, "")
 	}
 	p.Raw, p.Off, p.Data = span(base+pos, base+end), base+pos, body[pos:end:end]
-	value := func(id HeaderID) []byte { return m.Value(id) }
 	p.Headers = m.Headers
 	p.Diags = m.Diags
 	for i := range p.Diags {
 		p.Diags[i].Off += uint32(base)
 	}
-	sp.describe(p, value(HdrContentType), value(HdrContentID), value(HdrContentDisposition), value(HdrContentTransferEncoding))
+	sp.describe(p, m.Value(HdrContentType), m.Value(HdrContentID), m.Value(HdrContentDisposition), m.Value(HdrContentTransferEncoding))
 	for i := range p.Headers {
 		p.Headers[i].Name.Off += uint32(base)
 		p.Headers[i].Value.Off += uint32(base)
@@ -275,7 +391,7 @@ func (sp *splitter) part(p *Part, body []byte, base, start, end int) {
 	if p.Type.Full == "" && len(p.Type.Raw) == 0 {
 		p.Type.Full = "text/plain" // RFC 2045 5.2
 	}
-	sp.add(p)
+	m.Raw, m.Headers, m.Diags = nil, nil, nil
 }
 
 // findDelimiter looks for the next delimiter line at or after from: its content ends at end, what follows the line
@@ -326,7 +442,7 @@ func findDelimiter(b []byte, from int, delim []byte) (end, next int, closing, fo
 	return 0, 0, false, false
 }
 
-func goodBoundary(s string) bool {
+func goodBoundary[T string | []byte](s T) bool {
 	if len(s) > 70 || s[len(s)-1] == ' ' {
 		return false
 	}

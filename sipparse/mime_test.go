@@ -102,6 +102,39 @@ func TestSplitParts(t *testing.T) {
 	}
 }
 
+// A Splitter finds in used memory what Message.Parts finds in fresh memory, whichever message came before.
+func TestSplitter(t *testing.T) {
+	var sp Splitter
+	for round := range 3 {
+		for i := range mimeRows {
+			tt := &mimeRows[i]
+			if round == 1 {
+				tt = &mimeRows[len(mimeRows)-1-i]
+			}
+			raw := []byte("MESSAGE sip:a SIP/2.0\r\nContent-Type: " + tt.ct + "\r\n\r\n" + tt.body)
+			var m Message
+			if err := m.Parse(raw, Options{Datagram: true}); err != nil {
+				t.Fatal(err)
+			}
+			want, got := m.Parts(tt.lim), sp.Parts(&m, tt.lim)
+			if fmt.Sprintf("%+v", got) != fmt.Sprintf("%+v", want) {
+				t.Errorf("%s\n got %+v\nwant %+v", tt.name, got, want)
+			}
+			checkParts(t, got, raw)
+		}
+	}
+	plain := []byte("MESSAGE sip:a SIP/2.0\r\nContent-Type: multipart/mixed;boundary=\"b\"\r\n\r\n" +
+		strings.Repeat("--b\r\nContent-Type: application/mikey\r\nContent-Transfer-Encoding: binary\r\nX: y\r\n\r\nx\r\n", 6) + "--b--")
+	var m Message
+	if err := m.Parse(plain, Options{Datagram: true}); err != nil {
+		t.Fatal(err)
+	}
+	sp.Parts(&m, Limits{})
+	if n := testing.AllocsPerRun(10, func() { sp.Parts(&m, Limits{}) }); n > 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
 // checkParts holds a tree to its promises; whole is what offsets point into.
 func checkParts(t testing.TB, ps []Part, whole []byte) {
 	t.Helper()
