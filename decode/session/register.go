@@ -28,6 +28,9 @@ func (t *Tracker) register(e *Event, m *Message, a *attempt) *Link {
 		if !in.Token.Present || slices.ContainsFunc(d.Infos[:i], func(o Info) bool { return o.Service == in.Service && o.Token.Present }) {
 			continue
 		}
+		if a.dereg {
+			continue // the sessions of its contacts are logged off below
+		}
 		how := ByRegister
 		if in.RequestURI.Present || in.Profile.Present {
 			how = ByMigration
@@ -36,10 +39,6 @@ func (t *Tracker) register(e *Event, m *Message, a *attempt) *Link {
 		a.token = true
 		c := contactOf(d.Contacts, in.Service)
 		s := t.authorisation(e, u, m, in, how, c, a)
-		if a.dereg {
-			t.item(a, s, opLogOff)
-			continue
-		}
 		t.item(a, s, opAuthorise)
 		t.ask(s, e, a, "REGISTER with an access token")
 	}
@@ -524,10 +523,7 @@ func (t *Tracker) thirdParty(e *Event, in *Message, a *attempt) *Link {
 		a.user = ue.user
 	default:
 		// Only this capture point, or the S-CSCF changed what names the message: what the bodies say decides.
-		known := 0
-		if inner != nil {
-			known = len(inner.sessions)
-		}
+		tie := t.tieOf(inner, d)
 		virtual := &attempt{number: e.Number, frame: e.frame(), time: t.now, callID: in.CallID, method: "REGISTER", mc: d.mc(), protected: d.protected()}
 		t.register(e, in, virtual)
 		a.user, a.keys = virtual.user, virtual.keys
@@ -538,16 +534,8 @@ func (t *Tracker) thirdParty(e *Event, in *Message, a *attempt) *Link {
 				it.s.attempt = a
 			}
 			t.item(a, it.s, o)
-			if known > 0 && it.s.FirstNumber != e.Number {
-				how = "identity"
-				switch {
-				case len(d.Infos) > 0 && slices.Contains(it.s.bodies, d.Infos[0].Digest) && it.s.Messages > 1:
-					how = "body"
-				case len(d.Infos) > 0 && it.s.Key != nil && it.s.Key.ID == t.keyFor(d, &d.Infos[0]):
-					how = "csk"
-				case len(d.Infos) > 0 && d.Infos[0].Token.Fingerprint != "" && d.Infos[0].Token.Fingerprint == it.s.Token.Fingerprint:
-					how = "token"
-				}
+			if it.s.FirstNumber != e.Number {
+				how = tie
 			}
 		}
 		t.key = attemptKey(t.key, in.CSeq, "REGISTER", in.CallID)
@@ -606,6 +594,26 @@ func (t *Tracker) thirdParty(e *Event, in *Message, a *attempt) *Link {
 		l.IMPU = a.user.impu
 	}
 	return l
+}
+
+// tieOf says what a third-party REGISTER has in common with what is known of the user.
+func (t *Tracker) tieOf(u *user, d *Details) string {
+	if u == nil || len(d.Infos) == 0 {
+		return "identity"
+	}
+	in := &d.Infos[0]
+	key, how := t.keyFor(d, in), "identity"
+	for _, s := range u.sessions {
+		switch {
+		case in.Digest != 0 && slices.Contains(s.bodies, in.Digest):
+			return "body"
+		case key != "" && s.Key != nil && s.Key.ID == key:
+			how = "csk"
+		case how == "identity" && in.Token.Fingerprint != "" && in.Token.Fingerprint == s.Token.Fingerprint:
+			how = "token"
+		}
+	}
+	return how
 }
 
 func (u *user) associate(uris []string) {
