@@ -390,3 +390,24 @@ func TestWorldKeys(t *testing.T) {
 		}
 	}
 }
+
+// TestWriteFails checks that what cannot be written is told, for captures and key files.
+func TestWriteFails(t *testing.T) {
+	s, err := lab.NewSystem(lab.Options{Seed: 1, Users: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := s.Write(full{}, lab.Shapes[0], lab.Scenarios()[:3], 0); err == nil {
+		t.Error("a full disk is no error")
+	}
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.WriteKeys(file); err == nil {
+		t.Error("a folder that is a file is no error")
+	}
+	if n, frames, err := s.Write(&bytes.Buffer{}, lab.Shapes[0], nil, 100); n != 0 || frames != 0 || err != nil {
+		t.Errorf("no scenarios: %d messages, %d frames, %v", n, frames, err)
+	}
+}
