@@ -83,7 +83,11 @@ type Decoder struct {
 	bytes  arena[byte]
 	segs   arena[record.Segment]
 	nums   arena[uint64]
+	units  arena[Unit]
 	encaps encapTree
+	pool   piecePool
+	whole  []whole // memory for datagrams put together
+	tmp    []record.Segment
 
 	seam    *seam
 	com     common
@@ -99,7 +103,7 @@ type Decoder struct {
 func New(cfg Config, h Handler) *Decoder {
 	d := &Decoder{cfg: cfg.withDefaults(), h: h}
 	d.clock.maxStep = int64(d.cfg.MaxStep)
-	d.bytes.size, d.segs.size, d.nums.size = 64<<10, 512, 512
+	d.bytes.size, d.segs.size, d.nums.size, d.units.size = 64<<10, 512, 512, 32
 	d.encaps.init()
 	d.seam = newSeam()
 	d.seed, d.due = maphash.MakeSeed(), never
@@ -198,6 +202,7 @@ type packet struct {
 	// A datagram put together from fragments: base is all of its octets, pieces tell where they came from.
 	base     []byte
 	pieces   []record.Segment
+	memory   []byte // what base is cut from
 	findings []record.Finding
 }
 
@@ -259,7 +264,8 @@ func (d *Decoder) origin(dst []record.Segment, p *packet, b []byte, at uint32) [
 
 // datagram hands out one message that came in one piece, b, from the packet p.
 func (d *Decoder) datagram(p *packet, transport string, b []byte, truncated bool) {
-	u := &Unit{
+	u := &d.units.take(1)[0]
+	*u = Unit{
 		Data: d.bytes.copy(b), Time: d.cur.Time, Transport: transport, Encap: p.enc.names,
 		Src: netip.AddrPortFrom(p.src, p.sport), Dst: netip.AddrPortFrom(p.dst, p.dport),
 		File: d.cur.File, Interface: d.cur.Interface,
@@ -272,8 +278,9 @@ func (d *Decoder) datagram(p *packet, transport string, b []byte, truncated bool
 		u.Frames = d.nums.take(1)
 		u.Frames[0] = d.cur.Number
 	} else {
-		u.Segments = d.origin(nil, p, b, 0)
-		u.Frames = frameNumbers(p.pieces) // those that brought only headers too
+		d.tmp = d.origin(d.tmp[:0], p, b, 0)
+		u.Segments = d.segs.copy(d.tmp)
+		u.Frames = frameNumbersInto(d.nums.take(len(p.pieces))[:0], p.pieces) // those that brought only headers too
 	}
 	d.emit(u)
 }
@@ -289,7 +296,10 @@ func (d *Decoder) emit(u *Unit) {
 
 // frameNumbers lists the frames of segments in ascending order, each once.
 func frameNumbers(segs []record.Segment) []uint64 {
-	out := make([]uint64, 0, len(segs))
+	return frameNumbersInto(make([]uint64, 0, len(segs)), segs)
+}
+
+func frameNumbersInto(out []uint64, segs []record.Segment) []uint64 {
 	for _, s := range segs {
 		out = append(out, s.Frame)
 	}

@@ -68,7 +68,10 @@ type fragTable struct {
 	oldest, newest *fragSet
 	bytes          int64
 	pending        []*fragSet // given up, still to be read as far as they go
+	free           []*fragSet // whose memory serves the next ones
 }
+
+const maxFreeSets = 64
 
 func (t *fragTable) add(s *fragSet) {
 	t.m[s.key] = s
@@ -98,10 +101,27 @@ func (t *fragTable) remove(s *fragSet) {
 	s.prev, s.next = nil, nil
 	t.bytes -= s.held
 	s.held = 0
+	if s.state != fragOpen && len(t.free) < maxFreeSets && cap(s.seen) <= 64 && cap(s.list) <= 64 {
+		t.free = append(t.free, s)
+	}
 }
 
-func (t *fragTable) drop(s *fragSet) { // keeps the entry and frees what it holds
-	s.list = nil
+// make gives an entry, in used memory if there is some.
+func (t *fragTable) make() *fragSet {
+	n := len(t.free)
+	if n == 0 {
+		return new(fragSet)
+	}
+	s := t.free[n-1]
+	t.free = t.free[:n-1]
+	*s = fragSet{list: s.list[:0], seen: s.seen[:0]}
+	return s
+}
+
+func (t *fragTable) drop(s *fragSet, pool *piecePool) { // keeps the entry and frees what it holds
+	pool.put(s.list)
+	clear(s.list)
+	s.list = s.list[:0]
 	keep := int64(fragCost + seenCost*len(s.seen))
 	t.bytes += keep - s.held
 	s.held = keep
@@ -133,6 +153,9 @@ func (d *Decoder) fragment(p *packet, proto byte, id uint32, off int, more bool,
 		s = nil
 	}
 	if s == nil {
+		for old := d.frags.oldest; old != nil && old.state == fragDone && d.clock.now-old.doneAt >= fragCopyTime; old = d.frags.oldest {
+			d.frags.remove(old)
+		}
 		if len(d.frags.m) >= d.cfg.FragmentSets {
 			if old := d.frags.oldest; old.state == fragDone {
 				d.frags.remove(old) // kept to know copies by; nothing is lost
@@ -141,7 +164,8 @@ func (d *Decoder) fragment(p *packet, proto byte, id uint32, off int, more bool,
 				d.giveUp(old)
 			}
 		}
-		s = &fragSet{key: k, born: d.clock.now, total: -1, proto: proto}
+		s = d.frags.make()
+		s.key, s.born, s.total, s.proto = k, d.clock.now, -1, proto
 		d.frags.add(s)
 		d.wake(s.born + int64(d.cfg.FragmentTimeout))
 		d.stats.FragmentSets++
@@ -179,7 +203,7 @@ func (d *Decoder) fragment(p *packet, proto byte, id uint32, off int, more bool,
 		}
 	}
 	if len(b) > 0 {
-		list, r := addPiece(s.list, int64(off), b, d.cur.Time, func(b []byte) []record.Segment { return d.origin(nil, p, b, 0) })
+		list, r := d.pool.add(s.list, int64(off), b, d.cur.Time, func(dst []record.Segment, b []byte) []record.Segment { return d.origin(dst, p, b, 0) })
 		s.list = list
 		s.have += r.added
 		switch {
@@ -222,16 +246,11 @@ func (d *Decoder) fragment(p *packet, proto byte, id uint32, off int, more bool,
 	}
 	if s.total >= 0 && s.have >= s.total && s.list[len(s.list)-1].end() == int64(s.total) {
 		d.stats.FragmentCompleted++
-		q := d.assemble(s)
+		q, proto := d.assemble(s), s.proto
 		s.state, s.doneAt = fragDone, d.clock.now
-		list := q.base
-		d.frags.drop(s)
+		d.frags.drop(s, &d.pool)
 		q.cut = false
-		if q.v6 {
-			d.extensions(&q, s.proto, list)
-		} else {
-			d.transport(&q, s.proto, list)
-		}
+		d.datagramWhole(&q, proto)
 	}
 	d.enforce()
 }
@@ -277,13 +296,19 @@ func (d *Decoder) wanted(p *packet, proto byte, b []byte) sipparse.Verdict {
 func (d *Decoder) kill(s *fragSet) {
 	d.stats.FragmentDropped++
 	s.state, s.seen = fragDead, nil
-	d.frags.drop(s)
+	d.frags.drop(s, &d.pool)
 }
 
 // assemble puts the octets that are there from the beginning on together; the packet that comes back knows where each
 // came from.
 func (d *Decoder) assemble(s *fragSet) packet {
 	q := s.pkt
+	var w whole
+	if n := len(d.whole); n > 0 {
+		w = d.whole[n-1]
+		d.whole = d.whole[:n-1]
+	}
+	q.pieces = w.segs[:0]
 	n := int64(0)
 	for _, x := range s.list {
 		if x.off != n {
@@ -291,7 +316,10 @@ func (d *Decoder) assemble(s *fragSet) packet {
 		}
 		n = x.end()
 	}
-	q.base = make([]byte, 0, n)
+	q.base = w.octets[:0]
+	if int64(cap(q.base)) < n {
+		q.base = make([]byte, 0, max(n, 8<<10))
+	}
 	for _, x := range s.list {
 		if x.off >= n {
 			break
@@ -302,6 +330,7 @@ func (d *Decoder) assemble(s *fragSet) packet {
 		}
 		q.base = append(q.base, x.data...)
 	}
+	q.memory = q.base
 	q.base = q.base[:n:n]
 	if s.overlap || s.conflict {
 		what := "with the same octets"
@@ -312,6 +341,26 @@ func (d *Decoder) assemble(s *fragSet) packet {
 			Message: "fragments of the datagram overlap " + what, Frames: s.frames})
 	}
 	return q
+}
+
+// whole is memory for a datagram put together from fragments; it is used again once the datagram has been read.
+type whole struct {
+	octets []byte
+	segs   []record.Segment
+}
+
+// datagramWhole goes on with a datagram put together and takes its memory back.
+func (d *Decoder) datagramWhole(q *packet, proto byte) {
+	w := whole{q.memory[:0], q.pieces}
+	if q.v6 {
+		d.extensions(q, proto, q.base)
+	} else {
+		d.transport(q, proto, q.base)
+	}
+	poison(w.octets[:cap(w.octets)])
+	if len(d.whole) < 4 {
+		d.whole = append(d.whole, w)
+	}
 }
 
 // giveUp forgets the datagram. What it begins with is read later, in drain.
@@ -338,12 +387,7 @@ func (d *Decoder) drain() {
 		q.cut = true
 		q.findings = append(q.findings, record.Finding{ID: "frag-incomplete", Severity: record.Warning, Clause: fragClause(q.v6),
 			Message: fmt.Sprintf("fragments of the datagram are missing after octet %d", len(q.base)), Frames: frameNumbers(q.pieces)})
-		base := q.base
-		if q.v6 {
-			d.extensions(&q, s.proto, base)
-		} else {
-			d.transport(&q, s.proto, base)
-		}
+		d.datagramWhole(&q, s.proto)
 		d.cur, d.verdict = saved, verdict
 	}
 	d.frags.pending = nil

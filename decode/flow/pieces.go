@@ -21,6 +21,46 @@ func (q *piece) end() int64 { return q.off + int64(len(q.data)) }
 // pieceCost is what a piece costs beside its octets.
 const pieceCost = 128
 
+// A piecePool keeps pieces of which nobody has need any more, with their memory.
+type piecePool struct{ free []*piece }
+
+const (
+	maxFreePieces = 64
+	maxFreePiece  = 4 << 10 // octets
+)
+
+func (pp *piecePool) take(off int64, b []byte, time int64, origin func(dst []record.Segment, b []byte) []record.Segment) *piece {
+	n := len(pp.free)
+	if n == 0 {
+		return &piece{off: off, data: bytes.Clone(b), time: time, segs: origin(nil, b)}
+	}
+	q := pp.free[n-1]
+	pp.free = pp.free[:n-1]
+	q.off, q.time, q.data, q.segs = off, time, append(q.data[:0], b...), origin(q.segs[:0], b)
+	return q
+}
+
+// put takes pieces back; their octets must not be used any more.
+func (pp *piecePool) put(list []*piece) {
+	for _, q := range list {
+		if len(pp.free) < maxFreePieces && cap(q.data) <= maxFreePiece && cap(q.segs) <= 64 {
+			poison(q.data)
+			pp.free = append(pp.free, q)
+		}
+	}
+}
+
+// poisoned makes tests overwrite what is used again.
+var poisoned bool
+
+func poison(b []byte) {
+	if poisoned {
+		for i := range b {
+			b[i] = 0xdb
+		}
+	}
+}
+
 // put says what add found.
 type put struct {
 	added              int // octets that were new
@@ -29,15 +69,15 @@ type put struct {
 	overlaps, conflict bool
 }
 
-// addPiece puts octets into a list of pieces that is sorted and free of overlaps. What is there already wins; only what
+// add puts octets into a list of pieces that is sorted and free of overlaps. What is there already wins; only what
 // is new is copied. conflict says that overlapping octets differ.
-func addPiece(list []*piece, off int64, b []byte, time int64, origin func(b []byte) []record.Segment) ([]*piece, put) {
+func (pp *piecePool) add(list []*piece, off int64, b []byte, time int64, origin func(dst []record.Segment, b []byte) []record.Segment) ([]*piece, put) {
 	var r put
 	end := off + int64(len(b))
 	i := sort.Search(len(list), func(i int) bool { return list[i].end() > off })
 	if i == len(list) || list[i].off >= end { // nothing overlaps
 		r.added, r.pieces = len(b), 1
-		return slices.Insert(list, i, &piece{off: off, data: bytes.Clone(b), time: time, segs: origin(b)}), r
+		return slices.Insert(list, i, pp.take(off, b, time, origin)), r
 	}
 	if q := list[i]; q.off == off && len(q.data) == len(b) && bytes.Equal(q.data, b) {
 		r.duplicate = true
@@ -52,7 +92,7 @@ func addPiece(list []*piece, off int64, b []byte, time int64, origin func(b []by
 		}
 		if stop > at {
 			c := b[at-off : stop-off]
-			fresh = append(fresh, &piece{off: at, data: bytes.Clone(c), time: time, segs: origin(c)})
+			fresh = append(fresh, pp.take(at, c, time, origin))
 			r.added += len(c)
 			at = stop
 			continue

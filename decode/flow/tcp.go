@@ -261,7 +261,7 @@ func (d *Decoder) accept(st *stream, p *packet, off int64, b []byte) {
 	if off > st.off {
 		d.stats.OutOfOrder++
 	}
-	list, r := addPiece(st.wait, off, b, d.cur.Time, func(b []byte) []record.Segment { return d.origin(nil, p, b, 0) })
+	list, r := d.pool.add(st.wait, off, b, d.cur.Time, func(dst []record.Segment, b []byte) []record.Segment { return d.origin(dst, p, b, 0) })
 	st.wait = list
 	st.waitBytes += r.added
 	if r.duplicate {
@@ -310,6 +310,7 @@ func (d *Decoder) deliverWaiting(st *stream) {
 		}
 	}
 	if n > 0 {
+		d.pool.put(st.wait[:n])
 		st.wait = append(st.wait[:0], st.wait[n:]...)
 		clear(st.wait[len(st.wait):cap(st.wait)])
 		st.since, st.acked = d.clock.now, false // of the next hole, if there is one
