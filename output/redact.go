@@ -187,6 +187,9 @@ func decimal(h string) string {
 	return string(b)
 }
 
+// Name is the pseudonym of one identity: the same for the same text, here and in records.
+func (d *Redactor) Name(s string) string { return d.identity(s, nil) }
+
 // identity redacts the value of a field that names somebody: when nothing in it was recognised, all of it goes.
 func (d *Redactor) identity(s string, ids known) string {
 	t := d.text(s, ids)

@@ -14,6 +14,7 @@ import (
 	"github.com/mcxdump/mcxdump/decode"
 	"github.com/mcxdump/mcxdump/decode/capture"
 	"github.com/mcxdump/mcxdump/decode/record"
+	"github.com/mcxdump/mcxdump/decode/session"
 	"github.com/mcxdump/mcxdump/internal/filter"
 	"github.com/mcxdump/mcxdump/keys"
 	"github.com/mcxdump/mcxdump/output"
@@ -39,6 +40,7 @@ type readOptions struct {
 	workers     int
 	explain     uint64
 	onePass     bool
+	checks      bool
 	keyFlags
 }
 
@@ -83,6 +85,7 @@ Exit codes: 0 fine (malformed traffic included), 1 unreadable or cut-off input o
 	f.StringVar(&o.color, "color", "auto", "colour: auto, always or never (NO_COLOR holds)")
 	o.keyFlags.register(f)
 	f.Uint64Var(&o.explain, "explain", 0, "for message `N`: every key, identity and variant tried, in order")
+	f.BoolVar(&o.checks, "check", false, "conformance checks and sessions in the one-line view and fields too (tree and JSON always have them)")
 	f.BoolVar(&o.onePass, "one-pass", false, "do not read a file twice to let late keys open earlier messages")
 	f.BoolVar(&o.showSecrets, "show-secrets", false, "print keys and whole tokens")
 	f.BoolVar(&o.redact, "redact", false, "replace identities and tokens by pseudonyms, for sharing")
@@ -139,6 +142,10 @@ func (o *readOptions) run(ctx context.Context, s *streams) error {
 		return err
 	}
 	opt := decode.Options{Want: want, ShowSecrets: o.showSecrets, Workers: o.workers, MaxFrames: o.frames, TwoPasses: !o.onePass, Explain: o.explain}
+	if o.checks || want.Everything() {
+		opt.Tracker = tracker{Tracker: session.NewTracker(session.Config{})}
+		opt.Checks = &decode.CheckConfig{}
+	}
 	if material != nil {
 		opt.Ring = keys.NewRing(material, keys.RingLimits{})
 		defer opt.Ring.Close()

@@ -116,7 +116,7 @@ and what breaks which clause.`,
 	}
 	root.SetVersionTemplate("mcxdump {{.Version}}\n")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
-	root.AddCommand(newRead(s), newFields(s), newKeys(s), newDecode(s), newLab(s))
+	root.AddCommand(newRead(s), newFields(s), newKeys(s), newDecode(s), newLab(s), newSessions(s), newLadder(s))
 	for _, c := range root.Commands() {
 		args := c.Args
 		if args == nil {

@@ -10,6 +10,7 @@ import (
 
 	_ "github.com/mcxdump/mcxdump/decode" // fills the register
 	"github.com/mcxdump/mcxdump/decode/record"
+	_ "github.com/mcxdump/mcxdump/decode/session" // and its fields
 	"github.com/mcxdump/mcxdump/output"
 )
 

@@ -36,7 +36,7 @@ var allowed = map[string][]string{
 	"output":                 {"decode/record", "internal/pcapng"},
 	"internal/lab":           {"keys", "keys/sakke", "keys/eccsi", "mikeyparse", "sipparse", "internal/xmlsec", "internal/pcapng"},
 	"internal/layering":      nil,
-	"internal/docgen":        {"decode", "decode/record", "output"},
+	"internal/docgen":        {"decode", "decode/session", "decode/record", "output"},
 }
 
 // outside lists the third-party modules that each package may import; a package without an entry may import none.
