@@ -195,17 +195,19 @@ func Ladder(events []*Event, o LadderOptions) []byte {
 		w = 100
 	}
 	w = max(w, 40)
-	room := w - timeColumn
-	f := flowOf(events, o.Names, room/minColumn)
+	const first, margin = timeColumn + 2, 9
+	f := flowOf(events, o.Names, 1+(w-margin-first)/minColumn)
 	if len(f.hops) == 0 {
 		return []byte("no messages\n")
 	}
-	// The last column needs no space to its right but for its own name.
-	cols := max(len(f.hosts), 1)
-	step := min(room/cols, 44)
+	// A host's name stands over its line and may reach over the time column and into the margin.
+	cols, step := max(len(f.hosts), 1), 44
+	if cols > 1 {
+		step = min((w-margin-first)/(cols-1), step)
+	}
 	x := make([]int, cols) // where each host's line stands
 	for i := range x {
-		x[i] = timeColumn + i*step + step/2
+		x[i] = first + i*step
 	}
 	bar, dash, right, left, times := "│", "─", "▶", "◀", "×"
 	if o.ASCII {
@@ -225,8 +227,9 @@ func Ladder(events []*Event, o LadderOptions) []byte {
 	// Hosts: each name centred over its line.
 	row := newRow(w)
 	for i, h := range f.hosts {
-		h = fit(clean(printable(h)), step-1, o.ASCII)
-		row.put(x[i]-width(h)/2, h)
+		h = clean(printable(h))
+		h = fit(h, min(step-1, 2*(w-x[i])-1, 2*x[i]), o.ASCII)
+		row.put(min(x[i]-width(h)/2, w-width(h)), h)
 	}
 	line(row.cells)
 	for _, h := range f.hops {
@@ -252,8 +255,8 @@ func Ladder(events []*Event, o LadderOptions) []byte {
 			} else {
 				row.put(lo+1, left)
 			}
-			text := " " + fit(clean(head), hi-lo-7, o.ASCII) + " "
-			row.put(lo+(hi-lo-width(text))/2, text)
+			text := " " + fit(clean(head), hi-lo-6, o.ASCII) + " "
+			row.put(lo+max(2, (hi-lo-width(text))/2), text)
 			if o.Color {
 				row.paint(lo+1, hi-1, colour(&h))
 			}

@@ -4,7 +4,7 @@ import (
 	"github.com/mcxdump/mcxdump/decode/record"
 )
 
-// Limits bound the tracker's memory. Zero means the default, which keeps all tables together below about 64 MiB.
+// Limits bound the tracker's memory. Zero means the default, which keeps all tables together below about 96 MiB.
 type Limits struct {
 	Transactions  int // 16384 transactions, and as many requests followed over several hops
 	Users         int // 16384 public user identities
@@ -19,7 +19,7 @@ type Limits struct {
 	Evidence      int // 32 facts with their evidence, and as many transitions, of one session
 }
 
-const defaultMemory = 64 << 20
+const defaultMemory = 96 << 20
 
 // LimitsFor returns limits for a memory budget in octets, in proportion to the defaults.
 func LimitsFor(memory int64) Limits {
