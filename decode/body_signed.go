@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"crypto/sha512"
 	"fmt"
+	"hash"
 	"strings"
 
 	"github.com/mcxdump/mcxdump/decode/record"
@@ -225,7 +226,7 @@ func (c *Context) reference(d *xmlDoc, n int32, run *signedRun, ref *xmlsec.Refe
 	if target != nil {
 		c.B.Str(sigRefBody, target.Path, record.Place{})
 		name = bodyName(target)
-		if transforms == 0 && want != nil && d.whole(n) {
+		if transforms == 0 && want != nil && d.whole(n) && c.B.Wants(sigList) {
 			digest, variant = run.digests(target, method).check(want)
 		}
 		if digest != "ok" && ref != nil && ref.Outside {
@@ -249,50 +250,72 @@ func (c *Context) reference(d *xmlDoc, n int32, run *signedRun, ref *xmlsec.Refe
 // digests holds the digests of one body by one method, so that many References to it cost one reading.
 type digests struct {
 	path, method string
-	sums         [][]byte // in the order of digestForms
+	data, lf     []byte
+	sums         [len(digestForms)][]byte // computed as far as they were asked for
+	n            int
 }
 
 // digestForms are the ways to write a body that are tried: as it was carried, then with line ends as they may have been
 // before they were changed on the way.
-var digestForms = []string{"", "line ends as LF", "line ends as CRLF", "with a final CRLF", "without the final line end"}
+var digestForms = [...]string{"", "line ends as LF", "line ends as CRLF", "with a final CRLF", "without the final line end"}
 
 func newDigests(path, method string, data []byte) *digests {
-	ds := &digests{path: path, method: method}
-	sum := func(b []byte) []byte {
-		switch method {
-		case "sha256":
-			h := sha256.Sum256(b)
-			return h[:]
-		case "sha1":
-			h := sha1.Sum(b)
-			return h[:]
-		case "sha384":
-			h := sha512.Sum384(b)
-			return h[:]
-		case "sha512":
-			h := sha512.Sum512(b)
-			return h[:]
+	return &digests{path: path, method: method, data: data}
+}
+
+// sum is the digest of a followed by b, nil when the method is not known.
+func (ds *digests) sum(a, b []byte) []byte {
+	var h hash.Hash
+	switch ds.method {
+	case "sha256":
+		if len(b) == 0 {
+			s := sha256.Sum256(a)
+			return s[:]
 		}
+		h = sha256.New()
+	case "sha1":
+		h = sha1.New()
+	case "sha384":
+		h = sha512.New384()
+	case "sha512":
+		h = sha512.New()
+	default:
 		return nil
 	}
-	if sum(nil) == nil {
-		return ds
+	h.Write(a)
+	h.Write(b)
+	return h.Sum(nil)
+}
+
+// form is the digest of the body in one of the digestForms.
+func (ds *digests) form(i int) []byte {
+	for ; ds.n <= i; ds.n++ {
+		switch ds.n {
+		case 0:
+			ds.sums[0] = ds.sum(ds.data, nil)
+		case 1:
+			ds.lf = bytes.ReplaceAll(ds.data, []byte("\r\n"), []byte("\n"))
+			ds.sums[1] = ds.sum(ds.lf, nil)
+		case 2:
+			ds.sums[2] = ds.sum(bytes.ReplaceAll(ds.lf, []byte("\n"), []byte("\r\n")), nil)
+			ds.lf = nil
+		case 3:
+			ds.sums[3] = ds.sum(ds.data, []byte("\r\n"))
+		default:
+			ds.sums[ds.n] = ds.sum(bytes.TrimRight(ds.data, "\r\n"), nil)
+		}
 	}
-	lf := bytes.ReplaceAll(data, []byte("\r\n"), []byte("\n"))
-	for _, b := range [][]byte{data, lf, bytes.ReplaceAll(lf, []byte("\n"), []byte("\r\n")), append(bytes.Clone(data), '\r', '\n'), bytes.TrimRight(data, "\r\n")} {
-		ds.sums = append(ds.sums, sum(b))
-	}
-	return ds
+	return ds.sums[i]
 }
 
 // check compares the digest of a Reference.
 func (ds *digests) check(want []byte) (digest, variant string) {
-	if len(ds.sums) == 0 {
-		return "unresolved", ""
-	}
-	for i, h := range ds.sums {
-		if bytes.Equal(h, want) {
-			return "ok", digestForms[i]
+	for i, name := range digestForms {
+		switch h := ds.form(i); {
+		case h == nil:
+			return "unresolved", ""
+		case bytes.Equal(h, want):
+			return "ok", name
 		}
 	}
 	return "mismatch", ""
