@@ -19,7 +19,7 @@ var allowed = map[string][]string{
 	"cmd/mcxdump":            {"*"},
 	"decode":                 {"decode/record", "decode/capture", "decode/flow", "sipparse", "mikeyparse", "keys", "internal/xmlpull", "internal/xmlsec"},
 	"decode/record":          nil,
-	"decode/capture":         {"decode/record", "internal/pcapng"},
+	"decode/capture":         {"decode/record", "internal/pcapng", "internal/bpf"},
 	"decode/flow":            {"decode/record", "sipparse"},
 	"decode/session":         {"decode/record", "sipparse"},
 	"sipparse":               nil,
@@ -32,6 +32,7 @@ var allowed = map[string][]string{
 	"internal/xmlsec":        nil,
 	"internal/xmlpull":       nil,
 	"internal/pcapng":        nil,
+	"internal/bpf":           nil,
 	"internal/filter":        {"decode/record"},
 	"output":                 {"decode/record", "internal/pcapng"},
 	"internal/lab":           {"keys", "keys/sakke", "keys/eccsi", "mikeyparse", "sipparse", "internal/xmlsec", "internal/pcapng"},
@@ -42,7 +43,7 @@ var allowed = map[string][]string{
 // outside lists the third-party modules that each package may import; a package without an entry may import none.
 var outside = map[string][]string{
 	"cmd/mcxdump":            {"github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/term", "github.com/olekukonko/tablewriter"},
-	"decode/capture":         {"github.com/klauspost/compress"},
+	"decode/capture":         {"github.com/klauspost/compress", "golang.org/x/sys"},
 	"decode/flow":            {"github.com/google/gopacket"},
 	"output":                 {"golang.org/x/term", "github.com/olekukonko/tablewriter"},
 	"internal/xmlsec":        {"github.com/beevik/etree"},
