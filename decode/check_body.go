@@ -154,9 +154,11 @@ func (c *checkRun) sameServiceSigned(p *Part) bool {
 	return true
 }
 
-// keyNames is SEC-10: what is protected names a key that the same message delivers.
+// keyNames is SEC-10: what is protected names a key that the same message delivers. A message may carry keys of other
+// kinds, such as a PCK in an INVITE, beside what is protected with a CSK delivered earlier.
 func (c *checkRun) keyNames() {
-	if len(c.mikeys) == 0 {
+	uploads := slices.ContainsFunc(c.mikeys, func(k checkMikey) bool { return strings.HasPrefix(k.csb, "2") })
+	if !uploads {
 		return
 	}
 	delivered := func(id string) bool {

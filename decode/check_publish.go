@@ -184,7 +184,7 @@ func (c *checkRun) publishInfo(in *checkInfo) {
 	if in.token >= 0 && in.uri >= 0 {
 		c.fire("PUB-13", s, in.p, s.byName[s.name+"-request-uri"].f.f, c.at(in.uri), "mixed authorisation and settings-only request: access token and %s-request-uri are both present", s.name)
 	}
-	if in.token >= 0 && in.client >= 0 && c.encrypted(in.token) != c.encrypted(in.client) {
+	if in.whole && in.token >= 0 && in.client >= 0 && c.encrypted(in.token) != c.encrypted(in.client) {
 		c.fire("PUB-14", s, in.p, tokenF, c.at(in.token), "inconsistent protection state: access token %s, client ID %s", c.stateOf(in.token), c.stateOf(in.client))
 	}
 	if c.integrityOn(s) && c.whole && !c.covered(in.p) {

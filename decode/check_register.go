@@ -347,7 +347,7 @@ func (c *checkRun) registerInfo(in *checkInfo) {
 		switch {
 		case !enc && c.cfg.Confidentiality == On:
 			c.fire("REG-10", s, in.p, tokenF, c.at(in.token), "access token in clear although confidentiality protection is enabled")
-		case !enc && c.cfg.Confidentiality == Auto && !mig && in.client >= 0 && c.encrypted(in.client):
+		case !enc && c.cfg.Confidentiality == Auto && !mig && in.whole && in.client >= 0 && c.encrypted(in.client):
 			c.fire("REG-10", s, in.p, tokenF, c.at(in.token), "access token in clear although confidentiality protection is enabled, as the encrypted client ID shows")
 		case enc && c.cfg.Confidentiality == Off:
 			c.fire("REG-12", s, in.p, tokenF, c.at(in.token), "access token encrypted although confidentiality protection is disabled")
@@ -411,7 +411,7 @@ func (c *checkRun) migration(in *checkInfo) {
 		}
 	}
 	var states []string
-	mixed, n, enc := false, 0, 0
+	n, enc := 0, 0
 	for _, e := range []struct {
 		name string
 		node int
@@ -424,7 +424,7 @@ func (c *checkRun) migration(in *checkInfo) {
 		}
 		states = append(states, e.name+" "+c.stateOf(e.node))
 	}
-	if mixed = enc > 0 && enc < n; mixed {
+	if in.whole && enc > 0 && enc < n {
 		c.fire("MIG-04", s, in.p, s.self, at, "inconsistent protection in a migration REGISTER: %s", strings.Join(states, ", "))
 	}
 	if in.client >= 0 {
