@@ -225,6 +225,12 @@ var cases = []caseOf{
 		s.answer(s.request("PUBLISH", auth(alice, clientID)), 200)
 		s.request("SUBSCRIBE", func(e *Event) { e.Infos = []Info{{RequestURI: clear(bob)}} })
 	}},
+	{id: "RSP-16", sev: record.Warning, fire: func(s *scene) {
+		s.answer(s.request("SUBSCRIBE", func(e *Event) { e.Infos = []Info{{RequestURI: clear(bob)}} }), 403)
+	}, silent: func(s *scene) {
+		s.answer(s.request("SUBSCRIBE", func(e *Event) { e.Infos = []Info{{RequestURI: clear(bob)}} }), 200)
+		s.answer(s.request("SUBSCRIBE", call("x")), 403)
+	}},
 	{id: "binding-mc-id", sev: record.Warning, fire: func(s *scene) {
 		s.answer(s.request("PUBLISH", auth(alice, clientID)), 200)
 		s.answer(s.request("PUBLISH", auth(bob, clientID)), 200)

@@ -342,6 +342,7 @@ func (t *Tracker) subscribe(e *Event, a *attempt) *Link {
 		if in.RequestURI.Text == "" {
 			continue
 		}
+		a.held = a.held || !slices.ContainsFunc(u.sessions, func(s *Session) bool { return s.Service == in.Service && s.MCID != "" })
 		for _, s := range u.sessions {
 			if s.Service == in.Service && s.MCID != "" && s.live() && !sameURI(s.MCID, in.RequestURI.Text) && !u.holds(in.Service, in.RequestURI.Text) {
 				t.find("RSP-16", fmt.Sprintf("subscription to the settings of %q by %q: expect 403", in.RequestURI.Text, s.MCID), in.Body, fieldOf(in.Service, "request_uri"))
@@ -510,6 +511,20 @@ func (s *Session) LastRefusal() uint64 {
 	return 0
 }
 
+// fromRegistrar tells a third-party REGISTER that carries no other one: From is not To (RFC 3261 10.2), the network
+// asserts an identity, which a UE cannot, or the Contact is the S-CSCF's.
+func (t *Tracker) fromRegistrar(e *Event) bool {
+	d := e.Details
+	if e.From.URI != "" && !sameURI(e.From.URI, e.To.URI) {
+		return true
+	}
+	if d.mc() || tagsOf(d.Contacts) != 0 {
+		return false
+	}
+	u := t.known(e.To.URI)
+	return len(d.Asserted) > 0 || u != nil && u.registrar != "" && len(d.Contacts) > 0 && canon(d.Contacts[0].URI) == u.registrar
+}
+
 // thirdPartyBare handles a third-party REGISTER without the UE's own inside: it tells of a registration only.
 func (t *Tracker) thirdPartyBare(e *Event, a *attempt) *Link {
 	t.stats.ThirdParty++
@@ -566,6 +581,9 @@ func (t *Tracker) answer(e *Event, x *transaction, l *Link) *Link {
 			t.answerRegister(e, a)
 		case a.method == "PUBLISH":
 			t.answerPublish(e, a)
+		case a.kind == "subscription" && a.held && e.Status == 403:
+			a.held = false
+			t.find("RSP-16", "the subscription to poc-settings was refused: its request URI is probably not the subscriber's", "", "sip.status", a.frame, e.frame())
 		case a.kind == "key_download" && e.Status/100 == 2:
 			for _, it := range a.items {
 				t.keysAccepted(it.s, e, a)

@@ -553,6 +553,9 @@ func (t *Tracker) thirdParty(e *Event, in *Message, a *attempt) *Link {
 			a.items[i].op = opLogOff
 		}
 	}
+	if cs := e.details().Contacts; a.user != nil && len(cs) > 0 {
+		a.user.registrar = canon(cs[0].URI)
+	}
 	for _, it := range a.items {
 		s := it.s
 		s.ThirdParty = e.Number

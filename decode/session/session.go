@@ -126,6 +126,7 @@ type user struct {
 	associated []string // implicit registration set (P-Associated-URI)
 	issuers    []string // of tokens that were used without migration
 	authorised bool
+	registrar  string // Contact of the S-CSCF's third-party REGISTERs
 }
 
 // A binding is a registered contact with the services whose tags it carries.
@@ -167,7 +168,7 @@ type attempt struct {
 	xml           bool
 	protected     bool
 	third         bool
-	held          bool // PUB-29 waits for the answer
+	held          bool // PUB-29 or RSP-16 waits for the answer
 	answerMode    bool
 	ifMatch       string
 	service       Service
@@ -581,7 +582,7 @@ func (t *Tracker) request(e *Event, x *transaction) *Link {
 	case "REGISTER":
 		if in := innerRegister(e); in != nil {
 			l = t.thirdParty(e, in, a)
-		} else if e.From.URI != "" && !sameURI(e.From.URI, e.To.URI) {
+		} else if t.fromRegistrar(e) {
 			l = t.thirdPartyBare(e, a)
 		} else {
 			l = t.register(e, &e.Message, a)
