@@ -232,7 +232,11 @@ func (c *Context) verifySignature(d *xmlDoc, n, info int32, keyID string, run *s
 	}
 	id, named := parseKeyID(keyID)
 	search := c.ring.SignatureKeys(c.query(), id, named)
-	return run.verify(run.ordinal[n], search.Keys), search
+	res := run.verify(run.ordinal[n], search.Keys)
+	if res != nil && res.Key == "" && search.More() {
+		res = run.verify(run.ordinal[n], search.Keys)
+	}
+	return res, search
 }
 
 // verifier reads a signed body once and verifies its signatures by their order in the document.

@@ -446,7 +446,7 @@ func (r *Ring) Find(q *Query, id uint32, named bool, p Purpose, try func(key []b
 	}
 	sure := false
 	for _, h := range hs {
-		for c, certain := range r.bindings(q, h) {
+		for c, certain := range r.bindings(q, h, false) {
 			sure = sure || certain
 			out.Tried++
 			if try(DeriveXPK(h.Key.Key.Reveal(), p, c.user, h.ID, c.v)) {
@@ -474,18 +474,39 @@ func (r *Ring) Find(q *Query, id uint32, named bool, p Purpose, try func(key []b
 	return out
 }
 
-// bindings enumerates user and variant for one key in the order in which they are tried: what fitted last, every user
-// with the expected reading, then the other readings with the likely users. certain says that the right user is among
-// them.
-func (r *Ring) bindings(q *Query, h *heldKey) func(yield func(binding, bool) bool) {
+// bindings enumerates user and variant for one key in the order in which they are tried: what fitted last, the likely
+// users with the expected reading, every other user that the capture shows, then the other readings with the likely
+// users. certain says that the right user is among the likely ones. With likely set, the search ends before the others.
+func (r *Ring) bindings(q *Query, h *heldKey, likely bool) func(yield func(binding, bool) bool) {
 	return func(yield func(binding, bool) bool) {
 		users, certain := r.users(q, h)
 		if b := h.known.Load(); b != nil && !yield(*b, certain) {
 			return
 		}
-		for vi, v := range Variants() {
-			for ui, u := range users {
-				if vi > 0 && ui >= 16 || v.Raw && ui > 0 {
+		for _, u := range users {
+			if !yield(binding{u, Variant{}}, certain) {
+				return
+			}
+		}
+		if likely {
+			return
+		}
+		r.wait(q, 0, true) // what earlier messages show has to be known before everything is tried
+		others := r.others(q, users)
+		for _, u := range others {
+			if !yield(binding{u, Variant{}}, certain) {
+				return
+			}
+		}
+		if n := 16 - len(users); n > 0 {
+			users = append(users, others[:min(n, len(others))]...)
+		}
+		if len(users) == 0 {
+			users = []string{""}
+		}
+		for _, v := range Variants()[1:] {
+			for i, u := range users {
+				if v.Raw && i > 0 {
 					break
 				}
 				if !yield(binding{u, v}, certain) {
@@ -557,17 +578,14 @@ func cmpUint(a, b uint64) int {
 	return 0
 }
 
-// users lists the MC service IDs to try as P0 for a key, the likely ones first, and whether one of them is certain to be
-// the right one.
+// users lists the likely MC service IDs to try as P0 for a key, and whether one of them is certain to be the right one.
 func (r *Ring) users(q *Query, h *heldKey) (out []string, certain bool) {
-	seen := map[string]bool{}
 	add := func(u string) {
 		if u == "" {
 			return
 		}
 		for _, v := range withAndWithoutScheme(u) {
-			if !seen[v] {
-				seen[v] = true
+			if !slices.Contains(out, v) {
 				out = append(out, v)
 			}
 		}
@@ -586,11 +604,27 @@ func (r *Ring) users(q *Query, h *heldKey) (out []string, certain bool) {
 		add(p)
 		certain = certain || i != "" && ir
 	}
+	for _, u := range r.mat.MCIDs {
+		if len(out) >= 64 {
+			break
+		}
+		add(u)
+	}
 	for _, u := range q.URIs {
 		add(u)
 	}
+	return out, certain
+}
+
+// others lists the URIs of the capture that message q may know of, without those in not.
+func (r *Ring) others(q *Query, not []string) []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	seen := make(map[string]bool, len(not))
+	for _, u := range not {
+		seen[u] = true
+	}
+	var out []string
 	n := 0
 	for _, l := range r.uris {
 		if !r.visible(l.seq, q.Seq) {
@@ -600,12 +634,14 @@ func (r *Ring) users(q *Query, h *heldKey) (out []string, certain bool) {
 			r.stats.SearchCut++
 			break
 		}
-		add(l.uri)
+		for _, v := range withAndWithoutScheme(l.uri) {
+			if !seen[v] {
+				seen[v] = true
+				out = append(out, v)
+			}
+		}
 	}
-	if len(out) == 0 {
-		out = append(out, "")
-	}
-	return out, certain
+	return out
 }
 
 // absent says why no key with an identifier is there, and which I_MESSAGE would give it.

@@ -13,6 +13,7 @@ type SignatureKeys struct {
 	id   uint32
 	name bool
 
+	all     bool // the likely users did not fit: everything is tried
 	tried   []tried
 	certain bool
 	absent  Outcome
@@ -44,7 +45,7 @@ func (s *SignatureKeys) Keys(xmlsec.KeyQuery) []xmlsec.Key {
 	}
 	var out []xmlsec.Key
 	for _, h := range hs {
-		for b, certain := range s.r.bindings(s.q, h) {
+		for b, certain := range s.r.bindings(s.q, h, !s.all) {
 			s.certain = s.certain || certain
 			n := len(s.tried)
 			s.tried = append(s.tried, tried{h, b})
@@ -54,6 +55,15 @@ func (s *SignatureKeys) Keys(xmlsec.KeyQuery) []xmlsec.Key {
 		}
 	}
 	return out
+}
+
+// More widens the search from the likely users to all, once; it reports whether that can change anything.
+func (s *SignatureKeys) More() bool {
+	if s.all || len(s.tried) == 0 && s.absent.Reason != "" {
+		return false
+	}
+	s.all = true
+	return true
 }
 
 // Outcome says how it ended: label is that of the key that proved the signature, "" when none did.

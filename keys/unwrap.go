@@ -155,10 +155,15 @@ func (r *Ring) party(q *Query, u *Unwrapped, initiator bool) (uri string, sure b
 	if name != "" {
 		return name, true
 	}
-	if who := r.whoIs(q.Seq, uid, kms, u.NTP); who != "" {
-		return who, true
+	if len(uid) == 0 {
+		return "", false
 	}
-	return "", false
+	who := r.whoIs(q.Seq, uid, kms, u.NTP)
+	if who == "" && !r.frozen.Load() {
+		r.wait(q, 0, true) // an earlier message may be about to show the URI
+		who = r.whoIs(q.Seq, uid, kms, u.NTP)
+	}
+	return who, who != ""
 }
 
 // Parties returns the URIs of both ends as message q may know them, "" where they stay hidden.
