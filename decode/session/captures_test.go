@@ -255,6 +255,13 @@ func TestScenarios(t *testing.T) {
 			t.Errorf("%s: %v, want %s", sc.Name, ids, w)
 		}
 	}
+	// What the capture shows of the reason stands beside the server's words.
+	for name, want := range map[string]string{"fail-token-expired": "expired", "fail-token-scope": "scope lacks", "fail-signature": "XML signature is invalid", "fail-tag": "could not be decrypted"} {
+		_, ss, _ := follow(t, play(t, name))
+		if got := strings.Join(ss[0].Hints, "; "); !strings.Contains(got, want) {
+			t.Errorf("%s: hints %q, want %q", name, got, want)
+		}
+	}
 	// A CSK that the server replaces.
 	_, ss, _ := follow(t, play(t, "key-download-csk"))
 	if x := ss[0]; len(x.Keys) != 2 || x.Key != x.Keys[1] || x.Key.Way != "download" || x.Keys[0].Replaced != x.Key.ID {

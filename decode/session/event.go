@@ -270,7 +270,7 @@ func (e *Event) frame() uint64 {
 func (e *Event) compact() *Event {
 	c := *e
 	c.Message.Details, c.Inner, c.Ciphers = nil, nil, nil
-	c.From, c.To, c.Branch, c.SentBy, c.RequestURI = Party{}, Party{}, "", "", ""
+	c.From, c.To, c.Branch, c.RequestURI = Party{}, Party{}, "", ""
 	c.Label = e.label()
 	return &c
 }

@@ -26,6 +26,7 @@ type jsonSession struct {
 	ClientID        string           `json:"client_id,omitempty"`
 	State           string           `json:"state"`
 	Cause           string           `json:"cause,omitempty"`
+	Hints           []string         `json:"hints,omitempty"`
 	Status          int              `json:"status,omitempty"`
 	Failed          bool             `json:"failed"`
 	Warnings        []jsonWarning    `json:"warnings,omitempty"`
@@ -154,7 +155,7 @@ func (s *Session) TokenExpired() (expired, known bool) {
 // named, the token is a fingerprint with its claims.
 func (s *Session) AppendJSON(dst []byte) []byte {
 	j := jsonSession{Schema: Schema, Record: "session", ID: s.ID, IMPU: s.IMPU, Aliases: s.Aliases, Service: s.Service.String(), How: s.How, MCID: s.MCID,
-		Primary: s.Primary, ClientID: s.ClientID, State: s.State.String(), Cause: s.Cause, Status: s.Status, Failed: s.Failed(),
+		Primary: s.Primary, ClientID: s.ClientID, State: s.State.String(), Cause: s.Cause, Hints: s.Hints, Status: s.Status, Failed: s.Failed(),
 		Protection: jsonProtection{Confidentiality: s.Confidentiality, Integrity: s.Integrity, State: s.KeyState, Signature: s.SignatureState},
 		AnswerMode: s.AnswerMode, MultipleDevices: s.MultipleDevices, Contact: s.Contact, Instance: s.Instance, GRUU: s.GRUU, Continuity: s.Continuity,
 		File: s.File, First: jsonPlace{when(s.First), s.FirstNumber, s.FirstFrame}, Last: jsonPlace{when(s.Last), s.LastNumber, s.LastFrame},

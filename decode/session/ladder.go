@@ -15,7 +15,7 @@ type LadderOptions struct {
 	Width int // columns; 0 means 100, less than 40 is 40
 	Color bool
 	ASCII bool
-	// Names gives hosts a name of the capture (host name, role); a host without one is its address.
+	// Names gives hosts a name; a host without one has the name of its Via header fields, or its address.
 	Names map[netip.Addr]string
 }
 
@@ -52,8 +52,24 @@ func flowOf(events []*Event, names map[netip.Addr]string, most int) flow {
 			self[e.Src.Addr()] = true
 		}
 	}
+	via := map[netip.Addr]string{}
+	for _, e := range events {
+		if e == nil || !e.Request || e.SentBy == "" || via[e.Src.Addr()] != "" {
+			continue
+		}
+		host := e.SentBy
+		if i := strings.LastIndexByte(host, ':'); i > 0 && host[len(host)-1] != ']' {
+			host = host[:i]
+		}
+		if _, err := netip.ParseAddr(strings.Trim(host, "[]")); err != nil {
+			via[e.Src.Addr()] = host
+		}
+	}
 	nameOf := func(a netip.AddrPort) string {
 		n := names[a.Addr()]
+		if n == "" {
+			n = via[a.Addr()]
+		}
 		if n == "" {
 			if !a.Addr().IsValid() {
 				return "unknown"

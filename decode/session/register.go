@@ -3,6 +3,7 @@ package session
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/mcxdump/mcxdump/decode/record"
@@ -255,6 +256,9 @@ func (t *Tracker) keyFor(d *Details, in *Info) string {
 	return ""
 }
 
+// signatureStates are the outcomes for a signature, the best first.
+var signatureStates = []string{"valid", "no_key", "unresolved", "invalid"}
+
 // learn takes over what an info body says, with its evidence.
 func (t *Tracker) learn(e *Event, s *Session, m *Message, in *Info) {
 	d := m.details()
@@ -265,10 +269,21 @@ func (t *Tracker) learn(e *Event, s *Session, m *Message, in *Info) {
 		s.bodies = append(s.bodies, in.Digest)
 	}
 	s.Confidentiality = s.Confidentiality || in.Encrypted > 0
-	signed := false
+	signed, worst := false, -1
 	for i := range d.Signatures {
-		if g := &d.Signatures[i]; len(g.Bodies) == 0 || slices.Contains(g.Bodies, in.Body) {
-			signed, s.SignatureState = true, g.State
+		g := &d.Signatures[i]
+		signed = signed || len(g.Bodies) == 0 || slices.Contains(g.Bodies, in.Body)
+		if n := slices.Index(signatureStates, g.State); n > worst {
+			s.SignatureState, worst = g.State, n
+		}
+	}
+	s.unopened = ""
+	for _, v := range []struct {
+		v    *Value
+		name string
+	}{{&in.Token.Value, "token"}, {&in.ClientID, "client ID"}, {&in.RequestURI, "request URI"}, {&in.Profile, "profile index"}} {
+		if v.v.Encrypted && v.v.State == "failed" && s.unopened == "" {
+			s.unopened = "the " + v.name + " could not be decrypted: " + v.v.Reason
 		}
 	}
 	s.Integrity = s.Integrity || signed
@@ -506,7 +521,7 @@ func (t *Tracker) thirdParty(e *Event, in *Message, a *attempt) *Link {
 		}
 	}
 	// The inner message's own REGISTER on the UE's side, when it was captured.
-	t.key = attemptKey(t.key, in.CSeq, "REGISTER", in.CallID)
+	t.key = attemptKey(t.key, in)
 	ue, seen := t.attempts.get(t.key)
 	how := ""
 	switch {
@@ -538,7 +553,7 @@ func (t *Tracker) thirdParty(e *Event, in *Message, a *attempt) *Link {
 				how = tie
 			}
 		}
-		t.key = attemptKey(t.key, in.CSeq, "REGISTER", in.CallID)
+		t.key = attemptKey(t.key, in)
 		if in.CallID != "" {
 			t.attempts.put(t.key, virtual)
 		}
@@ -633,7 +648,7 @@ func (t *Tracker) accept(s *Session, e *Event, cause string) {
 		return
 	}
 	if t.move(s, Accepted, e, cause) {
-		s.attempt = nil
+		s.attempt, s.Hints = nil, nil
 	}
 }
 
@@ -767,7 +782,43 @@ func (t *Tracker) reject(s *Session, e *Event) {
 	s.Status, s.Warnings, s.answered = e.Status, d.Warnings, true
 	if t.move(s, Rejected, e, causeWords(e, s.Service)) {
 		s.attempt = nil
+		s.Hints = s.hints(t.now)
 	}
+}
+
+// scopeOf are the scopes that a token for a service has (TS 33.180 B.4.2.2), the one of release 13 last.
+var scopeOf = [services][]string{
+	{"3gpp:mc:ptt_service", "3gpp:mcptt:ptt_server"},
+	{"3gpp:mc:video_service"},
+	{"3gpp:mc:data_service"},
+}
+
+// hints are what of the request may explain its refusal.
+func (s *Session) hints(now int64) (out []string) {
+	tok := &s.Token
+	if tok.HasExp && tok.Exp < now/second {
+		out = append(out, "the token had expired "+strconv.FormatInt(now/second-tok.Exp, 10)+" s before")
+	}
+	if tok.Scope != "" && !slices.ContainsFunc(s.Scopes(), func(x string) bool { return slices.Contains(scopeOf[s.Service], x) }) {
+		out = append(out, "the token's scope lacks "+scopeOf[s.Service][0])
+	}
+	if tok.Fingerprint != "" && tok.Issuer+tok.Scope+tok.ClientID != "" && tok.IDs[s.Service] == "" {
+		out = append(out, "the token names no "+s.Service.String()+"_id")
+	}
+	if s.unopened != "" {
+		out = append(out, s.unopened)
+	}
+	switch s.SignatureState {
+	case "invalid", "unresolved":
+		out = append(out, "the XML signature is "+s.SignatureState)
+	}
+	if s.Key != nil && s.Key.Signature == "invalid" {
+		out = append(out, "the signature of the I_MESSAGE with CSK "+s.Key.ID+" is invalid")
+	}
+	if s.How == ByRegister && s.ClientID == "" && tok.Present && !tok.Encrypted {
+		out = append(out, "no client ID was given")
+	}
+	return out
 }
 
 // logOff ends an authorisation.

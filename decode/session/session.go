@@ -40,8 +40,9 @@ type Session struct {
 	MultipleDevices bool
 
 	State    State
-	Cause    string // in words
-	Status   int    // of the last final response
+	Cause    string   // in words
+	Hints    []string // what the capture shows that may explain a refusal
+	Status   int      // of the last final response
 	Warnings []Warning
 
 	Contact, Instance, GRUU string
@@ -72,6 +73,7 @@ type Session struct {
 	user       *user
 	attempt    *attempt // the one whose answer is awaited
 	authorised bool     // a request with a token was accepted
+	unopened   string   // the last body's element that did not open although a key fits its name, and why
 	settingsOK bool     // a PUBLISH with an answer mode was accepted
 	answered   bool
 	evicted    bool
@@ -202,12 +204,27 @@ func (s *Session) Failed() bool {
 	return s.State == Rejected || s.State == Unknown || s.State == Challenged || s.State == Requested || s.Rejections > 0
 }
 
+// Is reports whether a session is about somebody: an IMPU, an MC service ID, a client ID or a contact, as a URI or as a
+// part of one.
+func (s *Session) Is(who string) bool {
+	who = strings.ToLower(strings.TrimSpace(who))
+	if who == "" {
+		return false
+	}
+	for _, x := range append([]string{s.IMPU, s.MCID, s.Primary, s.ClientID, s.Contact, s.Instance}, s.Aliases...) {
+		if x != "" && (sameURI(x, who) || strings.Contains(strings.ToLower(x), who)) {
+			return true
+		}
+	}
+	return false
+}
+
 // Scopes are the scopes of the token.
 func (s *Session) Scopes() []string { return strings.Fields(s.Token.Scope) }
 
 // move changes the state where such a transition exists and writes it into the history.
 func (t *Tracker) move(s *Session, to State, e *Event, cause string) bool {
-	if !s.State.Can(to) {
+	if s.evicted || !s.State.Can(to) {
 		return false
 	}
 	tr := Transition{Time: t.now, From: s.State, To: to, Cause: cause}
@@ -243,7 +260,15 @@ func (t *Tracker) fact(s *Session, e *Event, fact, value, field, key string) {
 	if len(s.Evidence) >= t.cfg.Limits.Evidence {
 		s.Lost++
 		t.stats.EvictedFacts++
-		return
+		// A fact that a later one has overtaken makes room (the entity tags of a long chain of refreshes).
+		i := slices.IndexFunc(s.Evidence, func(v Evidence) bool { return v.Fact == fact })
+		if i < 0 {
+			i = slices.IndexFunc(s.Evidence, func(v Evidence) bool { return v.Fact == "entity_tag" })
+		}
+		if i < 0 {
+			return
+		}
+		s.Evidence = slices.Delete(s.Evidence, i, i+1)
 	}
 	s.Evidence = append(s.Evidence, Evidence{Fact: fact, Value: value, Number: e.Number, Frame: e.frame(), Field: field, KeyID: key})
 }
@@ -563,7 +588,7 @@ func (t *Tracker) again(e *Event, a *attempt, l *Link, repeat bool) *Link {
 // request handles a request that opens a transaction.
 func (t *Tracker) request(e *Event, x *transaction) *Link {
 	d := e.Details
-	t.key = attemptKey(t.key, e.CSeq, e.Method, e.CallID)
+	t.key = attemptKey(t.key, &e.Message)
 	if a, ok := t.attempts.get(t.key); ok && e.CallID != "" && e.Method != "ACK" && (t.now-a.time < ageInvite) {
 		// The same request on a further hop: a new top Via, the same Call-ID and CSeq.
 		x.attempt = a
@@ -603,16 +628,17 @@ func (t *Tracker) request(e *Event, x *transaction) *Link {
 	}
 	x.attempt = a
 	if e.CallID != "" {
-		t.key = attemptKey(t.key, e.CSeq, e.Method, e.CallID)
+		t.key = attemptKey(t.key, &e.Message)
 		t.attempts.put(t.key, a)
 	}
 	return l
 }
 
 // attemptKey names a request over all its hops.
-func attemptKey(k []byte, cseq uint32, method, callID string) []byte {
-	k = append(append(strconv.AppendUint(k[:0], uint64(cseq), 10), ' '), method...)
-	return append(append(k, ' '), callID...)
+func attemptKey(k []byte, m *Message) []byte {
+	k = append(append(strconv.AppendUint(k[:0], uint64(m.CSeq), 10), ' '), m.Method...)
+	k = append(append(k, ' '), m.From.Tag...)
+	return append(append(k, ' '), m.CallID...)
 }
 
 // innerRegister returns the UE's REGISTER inside a third-party REGISTER (TS 24.229 5.4.1.7), or nil.

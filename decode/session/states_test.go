@@ -640,3 +640,141 @@ func TestStateNames(t *testing.T) {
 		t.Error("States")
 	}
 }
+
+func TestIs(t *testing.T) {
+	var s scene
+	s.answer(s.request("PUBLISH", auth(alice, clientID)), 200)
+	x := s.run(t).one(t)
+	for who, want := range map[string]bool{alice: true, "ALICE": true, impu: true, "sip:UE1@mcptt.example.org;x=y": true, clientID: true, "2f6b8c4e": true, "192.0.2.10": true, bob: false, "": false, " ": false} {
+		if x.Is(who) != want {
+			t.Errorf("Is(%q) = %v", who, !want)
+		}
+	}
+}
+
+// TestLongLife refreshes a publication again and again: what was learned first is still there.
+func TestLongLife(t *testing.T) {
+	var s scene
+	s.answer(s.request("PUBLISH", auth(alice, clientID), settings(clientID), expires(600)), 200)
+	for range 200 {
+		tag := s.events[len(s.events)-1].ETag
+		s.wait(300)
+		s.answer(s.request("PUBLISH", ifMatch(tag), expires(600)), 200)
+	}
+	o := s.run(t)
+	x := o.one(t)
+	facts := map[string]string{}
+	for _, v := range x.Evidence {
+		facts[v.Fact] = v.Value
+	}
+	if x.State != Accepted || facts["mc_id"] != alice || facts["client_id"] != clientID || facts["binding"] == "" || facts["entity_tag"] != s.events[len(s.events)-1].ETag {
+		t.Errorf("%s %v", x.State, facts)
+	}
+	if o.tr.publications.len() != 1 {
+		t.Errorf("%d publications for one chain", o.tr.publications.len())
+	}
+}
+
+// FuzzStory turns octets into traffic: nothing panics, no session is in a state that cannot be, and the JSON is JSON.
+func FuzzStory(f *testing.F) {
+	f.Add([]byte{0, 0, 1, 0, 2, 7, 3, 3, 9, 0, 11, 4, 5, 6})
+	f.Add([]byte("REGISTER 401 REGISTER 200 PUBLISH 403"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var s scene
+		users := []string{impu, "sip:ue2@mcptt.example.org", "", "\xff"}
+		var last *Event
+		for i := 0; i+2 < len(b) && i < 300; i += 3 {
+			kind, x, y := b[i]%10, b[i+1], b[i+2]
+			svc, id, client := Service(x%3), []string{alice, bob, "", "\xff"}[x/3%4], []string{clientID, "urn:uuid:two", "", "\x00"}[x/12%4]
+			who := as(users[y%4])
+			var mods []change
+			if y&16 != 0 {
+				mods = append(mods, csk([]string{csk1, csk2, "", "9"}[x%4], id), sealed([]string{csk1, csk2, ""}[y%3], y&32 != 0))
+			}
+			if y&64 != 0 {
+				mods = append(mods, expires(int64(x%4)*100))
+			}
+			switch kind {
+			case 0, 1:
+				last = s.request("REGISTER", append([]change{who, authFor(svc, id, client)}, mods...)...)
+			case 2:
+				last = s.request("REGISTER", who, contact(tagged(svc)), expires(int64(x)-1))
+			case 3:
+				last = s.request("PUBLISH", append([]change{who, authFor(svc, id, client), settings(client)}, mods...)...)
+			case 4:
+				last = s.request("PUBLISH", append([]change{who, settingsOnly(id, client)}, mods...)...)
+			case 5:
+				last = s.request([]string{"INVITE", "ACK", "CANCEL", "MESSAGE", "NOTIFY", "SUBSCRIBE"}[x%6], append(mods, who)...)
+			case 6:
+				if last != nil && last.Request {
+					s.answer(last, []int{100, 200, 302, 401, 403, 404, 407, 412, 423, 480, 486, 500, 603, 0, -1, 999}[x%16], warning(int(y), client))
+				}
+			case 7:
+				if last != nil && last.Method == "REGISTER" {
+					s.answer(s.thirdParty(last, expires(int64(y%3)*60), func(e *Event) {
+						if y&8 != 0 {
+							e.Inner = append(e.Inner, Message{Status: int(x), Method: "REGISTER"})
+						}
+					}), []int{200, 403}[x%2])
+				}
+			case 8:
+				if last != nil {
+					c := *last
+					c.Digest += uint64(x % 2)
+					s.put(&c)
+				}
+			case 9:
+				s.at += (int64(x) - 20) * int64(y) * second
+			}
+		}
+		limits := Limits{}
+		if len(b)%2 == 1 {
+			limits = Limits{Transactions: 4, Users: 2, Sessions: 2, Publications: 2, Subscriptions: 1, Nonces: 2, Profiles: 1, Events: 6, SessionEvents: 3, PerUser: 2, Evidence: 4}
+		}
+		for _, x := range runEvents(t, s.events, Config{Limits: limits}).sessions {
+			if !json.Valid(x.AppendJSON(nil)) || strings.ContainsAny(string(x.AppendJSON(nil)), "\n\r\x00") {
+				t.Errorf("JSON: %q", x.AppendJSON(nil))
+			}
+			Ladder(x.Events(), LadderOptions{Width: 40 + int(uint8(len(b)))})
+		}
+	})
+}
+
+func TestIV(t *testing.T) {
+	for in, want := range map[string]string{
+		"<x:CipherValue>\n AAAABBBB CCCC\tDDDDEEEEFFFF==</x:CipherValue>": "AAAABBBBCCCCDDDD",
+		"<CipherValue a='b'>AAAABBBBCCCCDDDDEEEE</CipherValue>":           "AAAABBBBCCCCDDDD",
+		"<CipherValue>short</CipherValue>":                                "",
+		"<CipherValue>AAAABBBBCCCCDDDDEEEE":                               "",
+		"<CipherValue":                                                    "",
+		"sip:QUJD;iv=AAAABBBBCCCCDDDD;key-id=Krze8A==;alg=128-aes-gcm@h":  "AAAABBBBCCCCDDDD",
+		"sip:QUJD;iv=AAAA@h":                                              "", "": "", ";iv=": "",
+	} {
+		if iv, _ := ivOf([]byte(in)); string(iv) != want {
+			t.Errorf("ivOf(%q) = %q, want %q", in, iv, want)
+		}
+	}
+}
+
+func TestTags(t *testing.T) {
+	for _, c := range []struct {
+		name, value string
+		tags, icsis Services
+	}{
+		{"+g.3gpp.mcptt", "", Of(MCPTT), 0}, {"+G.3GPP.MCVideo", "", Of(MCVideo), 0}, {"g.3gpp.mcdata.sds", "", Of(MCData), 0}, {"+g.3gpp.mcdata", "", Of(MCData), 0}, {"+g.3gpp.mcpttx", "", 0, 0},
+		{"+g.3gpp.icsi-ref", "urn%3Aurn-7%3A3gpp-service.ims.icsi.mcptt", 0, Of(MCPTT)},
+		{"+g.3gpp.icsi-ref", "urn%3Aurn-7%3A3gpp-service.ims.icsi.mmtel,urn%3Aurn-7%3A3gpp-service.ims.icsi.mcvideo,urn:urn-7:3gpp-service.ims.icsi.mcdata.sds", 0, Of(MCVideo, MCData)},
+		{"+g.3gpp.icsi-ref", "urn%3Aurn-7%3A3gpp-service.ims.icsi.mcpttx", 0, 0}, {"+sip.instance", "x", 0, 0}, {"", "", 0, 0},
+	} {
+		if a, b := featureServices(c.name, c.value); a != c.tags || b != c.icsis {
+			t.Errorf("%s=%s: %b %b", c.name, c.value, a, b)
+		}
+	}
+	c := Contact{Expires: -1}
+	for _, p := range [][2]string{{"+g.3gpp.accesstype", "cellular"}, {"+g.3gpp.srvcc-alerting", ""}, {"+g.3gpp.smsip", ""}, {"reg-id", "2"}, {"pub-gruu", "sip:g"}, {"expires", "60"}, {"q", "0.5"}, {"+sip.instance", "<urn:x>"}} {
+		c.param(p[0], p[1])
+	}
+	if fmt.Sprint(c.Continuity) != "[+g.3gpp.accesstype=cellular +g.3gpp.srvcc-alerting reg-id=2]" || c.Expires != 60 || c.Instance != "urn:x" || c.RegID != "2" || len(c.Features) != 3 {
+		t.Errorf("%+v", c)
+	}
+}
