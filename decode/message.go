@@ -3,6 +3,7 @@ package decode
 import (
 	"context"
 	"strings"
+	"sync"
 	"unsafe"
 
 	"github.com/mcxdump/mcxdump/decode/flow"
@@ -46,6 +47,7 @@ type worker struct {
 	msgs []*message
 	info []byte
 
+	skim   bool     // bodies are not read, but for messages inside
 	steps  []string // of --explain
 	checks checkRun
 
@@ -60,10 +62,29 @@ func newWorker(opt *Options) *worker {
 	if opt.Tracker != nil || opt.Checks != nil {
 		w.b.Want = record.All()
 	}
+	w.skim = opt.headersOnly()
 	if opt.Ring != nil {
 		w.b.Want = record.All() // the ring learns from what the bodies say, whatever is printed
 	}
 	return w
+}
+
+// headersOnly tells whether everything that is looked at stands in the header fields or beside the message.
+func (o *Options) headersOnly() bool {
+	if !o.FieldsOnly || o.Ring != nil || o.Tracker != nil || o.Checks != nil || o.Explain != 0 || o.Want.Everything() {
+		return false
+	}
+	for _, f := range record.Fields() {
+		if !o.Want.Has(f) {
+			continue
+		}
+		switch root, _, _ := strings.Cut(f.Name, "."); {
+		case root == "sip":
+		case root == "findings", root == "info", f.Get == nil:
+			return false
+		}
+	}
+	return true
 }
 
 // reset clears the record for the next message and keeps its memory.
@@ -76,12 +97,14 @@ func (w *worker) reset() *record.Record {
 	return r
 }
 
-// keep gives away the record just made; the next one gets memory of its own.
-func (w *worker) keep() *record.Record {
-	r := new(record.Record)
-	*r = w.rec
+// keep gives away the record just made; the next one gets other memory, from records that were printed.
+func (w *worker) keep(spares *sync.Pool) *record.Record {
+	r, _ := spares.Get().(*record.Record)
+	if r == nil {
+		r = new(record.Record)
+	}
+	*r, w.rec = w.rec, *r
 	r.Info = strings.Clone(r.Info)
-	w.rec = record.Record{}
 	return r
 }
 
@@ -264,6 +287,9 @@ func (w *worker) bodies(m *message) {
 		m.parts = append(m.parts, Part{Path: p.Path, Type: p.Type.Full, ContentID: p.ContentID, Data: p.Data, Src: h.src, Off: h.off, Depth: m.depth, mime: p})
 	}
 	for i := range m.parts {
+		if w.skim && !holdsMessage(&m.parts[i]) {
+			continue
+		}
 		from := len(w.rec.Nodes)
 		w.body(&m.parts[i])
 		w.learnBody(from)
@@ -294,8 +320,13 @@ func (w *worker) body(p *Part) {
 	b.Close()
 }
 
+// holdsMessage tells whether a body is a SIP message itself.
+func holdsMessage(p *Part) bool {
+	return p.Type == "message/sip" || p.Type == "message/sipfrag" || p.Type == "" && sipparse.LooksLikeStart(p.Data)
+}
+
 func (w *worker) dissect(p *Part) {
-	if p.Type == "message/sip" || p.Type == "message/sipfrag" || p.Type == "" && sipparse.LooksLikeStart(p.Data) {
+	if holdsMessage(p) {
 		w.embedded(p)
 		return
 	}

@@ -8,7 +8,10 @@ import (
 
 // Options of a run. The zero value decodes everything without keys and withholds secrets.
 type Options struct {
-	Want        record.Want // what filter and printer look at
+	Want record.Want // what filter and printer look at
+	// FieldsOnly says that nothing but Want is looked at: no words, no findings, no marks. Bodies that can hold none of it
+	// are then not read, and the summary does not speak of them.
+	FieldsOnly  bool
 	ShowSecrets bool
 	Workers     int // 0: one per processor
 	MaxFrames   uint64

@@ -54,6 +54,10 @@ type held struct {
 const (
 	batchItems  = 64
 	batchOctets = 256 << 10
+	// heldItems is the same where records are held for the ordered stage: a whole record is ten times its message.
+	heldItems = 16
+	// maxSpareNodes keeps the memory of an outsize record from being used again.
+	maxSpareNodes = 8192
 	// flushAfter is how long a message may wait for company when the input is slower than the decoder.
 	flushAfter = 20 * time.Millisecond
 )
@@ -99,6 +103,7 @@ func Run(ctx context.Context, src capture.Source, opt Options, sink Sink) (*Summ
 	<-written
 
 	p.sum.add(p.flow, src.Stats())
+	p.sum.headers = opt.headersOnly()
 	if p.writeErr != nil {
 		return &p.sum, p.writeErr
 	}
@@ -126,6 +131,7 @@ type pipeline struct {
 	mu     sync.Mutex // guards cur, which the flush timer shares with the reader
 	cur    *batch
 	pool   sync.Pool
+	spares sync.Pool // records that were held and printed
 	number uint64
 	plan   planner
 
@@ -225,7 +231,7 @@ func (p *pipeline) append(it item, size int) {
 	}
 	p.cur.items = append(p.cur.items, it)
 	p.cur.size += size
-	if len(p.cur.items) >= batchItems || p.cur.size >= batchOctets {
+	if len(p.cur.items) >= batchItems || p.opt.Tracker != nil && len(p.cur.items) >= heldItems || p.cur.size >= batchOctets {
 		p.flush()
 	}
 }
@@ -266,7 +272,7 @@ func (p *pipeline) worker() {
 				b.stats.count(r, w)
 				if p.opt.Tracker != nil && it.number != 0 {
 					if ev := p.opt.Tracker.Read(r); ev != nil {
-						b.held = append(b.held, held{len(b.out), w.keep(), ev})
+						b.held = append(b.held, held{len(b.out), w.keep(&p.spares), ev})
 						continue
 					}
 				}
@@ -319,6 +325,9 @@ func (p *pipeline) attach(dst []byte, b *batch) []byte {
 		rb := record.Builder{R: h.rec, Want: p.opt.Want}
 		b.stats.findings(p.opt.Tracker.Add(h.ev, &rb))
 		dst = p.sink.Encode(dst, h.rec)
+		if cap(h.rec.Nodes) <= maxSpareNodes {
+			p.spares.Put(h.rec)
+		}
 	}
 	return append(dst, b.out[from:]...)
 }

@@ -15,6 +15,7 @@ type Summary struct {
 	Capture capture.Stats
 	Flow    flow.Stats
 	work    workStats
+	headers bool // bodies were not read
 }
 
 // workStats are the counters of the parallel stage; one per batch, merged in order.
@@ -140,11 +141,13 @@ func (s *Summary) Record() *record.Record {
 	always(fSumMessages, w.Messages)
 	always(fSumRequests, w.Requests)
 	always(fSumResponses, w.Responses)
-	always(fSumMCX, w.MCX)
-	always(fSumEncrypted, w.Encrypted)
-	always(fSumErrors, w.Errors)
-	always(fSumWarnings, w.Warnings)
-	always(fSumNotes, w.Notes)
+	if !s.headers {
+		always(fSumMCX, w.MCX)
+		always(fSumEncrypted, w.Encrypted)
+		always(fSumErrors, w.Errors)
+		always(fSumWarnings, w.Warnings)
+		always(fSumNotes, w.Notes)
+	}
 	some(fSumKeepAlives, f.KeepAlives)
 	some(fSumQuoted, f.Quoted)
 	some(fSumTruncated, f.Truncated)

@@ -142,6 +142,7 @@ func (o *readOptions) run(ctx context.Context, s *streams) error {
 		return err
 	}
 	opt := decode.Options{Want: want, ShowSecrets: o.showSecrets, Workers: o.workers, MaxFrames: o.frames, TwoPasses: !o.onePass, Explain: o.explain}
+	opt.FieldsOnly = format == "fields" && !o.redact && !o.quiet && o.filter == "" && !o.wantsWords()
 	if o.checks || want.Everything() {
 		opt.Tracker = tracker{Tracker: session.NewTracker(session.Config{})}
 		opt.Checks = &decode.CheckConfig{}
@@ -251,6 +252,16 @@ func (o *readOptions) outputOptions(s *streams) (output.Options, error) {
 func (o *readOptions) wantsOthers() bool {
 	for _, e := range o.fields {
 		if strings.HasPrefix(e, "findings") || strings.HasPrefix(e, "summary") || e == "record" {
+			return true
+		}
+	}
+	return false
+}
+
+// wantsWords reports whether -e asks for what is gathered from the whole message without being a field of its tree.
+func (o *readOptions) wantsWords() bool {
+	for _, e := range o.fields {
+		if root, _, _ := strings.Cut(e, "."); root == "findings" || root == "info" || root == "summary" {
 			return true
 		}
 	}
