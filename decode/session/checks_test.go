@@ -335,3 +335,40 @@ func TestReleases(t *testing.T) {
 		softEqual(112, warnText(&Warning{Text: w}), texts[112])
 	}
 }
+
+// TestWithdraw sees the tracker take over the question whether a key is known, for every copy of a request.
+func TestWithdraw(t *testing.T) {
+	play := func(known bool) *scene {
+		var s scene
+		if known {
+			s.answer(s.request("REGISTER", auth(alice, clientID), csk(csk1, alice), sealed(csk1, false)), 200)
+		}
+		r := s.request("REGISTER", auth(alice, clientID), sealed(csk1, false))
+		c := *r
+		s.put(&c)
+		hop := *r
+		hop.Branch, hop.Src, hop.Dst, hop.Digest = "z9hG4bKhop", pcscf, scscf, 0
+		s.put(&hop)
+		s.thirdParty(r)
+		return &s
+	}
+	for _, known := range []bool{true, false} {
+		s := play(known)
+		tr := NewTracker(Config{})
+		for i, e := range s.events {
+			f := tr.Add(e)
+			if known && i < 2 {
+				if len(f.Withdraw) != 0 {
+					t.Errorf("message %d withdraws %v", e.Number, f.Withdraw)
+				}
+				continue
+			}
+			if !slices.Contains(f.Withdraw, "REG-07") {
+				t.Errorf("known %v: message %d withdraws nothing", known, e.Number)
+			}
+			if fires := slices.ContainsFunc(f.Findings, func(f record.Finding) bool { return f.ID == "REG-07" }); fires == known {
+				t.Errorf("known %v: message %d: REG-07 %v", known, e.Number, fires)
+			}
+		}
+	}
+}

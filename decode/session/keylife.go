@@ -160,12 +160,13 @@ func (t *Tracker) used(e *Event, u *user, m *Message) {
 }
 
 // knownKey is REG-07 and PUB-15: protection without a key delivered, in this message or before.
-func (t *Tracker) knownKey(e *Event, u *user, m *Message, id string) {
+func (t *Tracker) knownKey(e *Event, u *user, m *Message, a *attempt, id string) {
 	d := m.details()
 	t.used(e, u, m)
 	if !d.protected() || len(d.IMessages) > 0 {
 		return
 	}
+	t.owns, a.owns = true, true
 	missing, body, field := "", "", ""
 	known := func(key string, opened bool) bool {
 		if opened || key != "" && u.key(key) != nil {
@@ -198,6 +199,10 @@ func (t *Tracker) knownKey(e *Event, u *user, m *Message, id string) {
 		words += "; the capture may have begun after its delivery"
 	}
 	t.findAs(id, severityFor(started), words, body, field)
+	if n := len(t.out); n > 0 && t.out[n-1].ID == id {
+		f := t.out[n-1]
+		a.missing = &f
+	}
 }
 
 func keyName(id string) string {

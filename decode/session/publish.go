@@ -65,7 +65,7 @@ func (t *Tracker) publish(e *Event, a *attempt) *Link {
 	token := slices.ContainsFunc(d.Infos, func(in Info) bool { return in.Token.Present })
 	a.token = token
 	if token {
-		t.knownKey(e, u, &e.Message, "PUB-15")
+		t.knownKey(e, u, &e.Message, a, "PUB-15")
 	} else {
 		t.used(e, u, &e.Message)
 	}

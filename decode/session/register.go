@@ -21,7 +21,7 @@ func (t *Tracker) register(e *Event, m *Message, a *attempt) *Link {
 		t.stats.Deregistrations++
 	}
 	t.tagChecks(u, m, a)
-	t.knownKey(e, u, m, "REG-07")
+	t.knownKey(e, u, m, a, "REG-07")
 	t.deliver(e, u, m, a, "upload")
 
 	for i := range d.Infos {
@@ -523,6 +523,10 @@ func (t *Tracker) thirdParty(e *Event, in *Message, a *attempt) *Link {
 	// The inner message's own REGISTER on the UE's side, when it was captured.
 	t.key = attemptKey(t.key, in)
 	ue, seen := t.attempts.get(t.key)
+	if seen {
+		t.sayAgain(ue)
+		a.owns, a.missing = ue.owns, ue.missing
+	}
 	how := ""
 	switch {
 	case seen && ue.user != nil && len(ue.items) > 0:
@@ -541,7 +545,7 @@ func (t *Tracker) thirdParty(e *Event, in *Message, a *attempt) *Link {
 		tie := t.tieOf(inner, d)
 		virtual := &attempt{number: e.Number, frame: e.frame(), time: t.now, callID: in.CallID, method: "REGISTER", mc: d.mc(), protected: d.protected()}
 		t.register(e, in, virtual)
-		a.user, a.keys = virtual.user, virtual.keys
+		a.user, a.keys, a.owns, a.missing = virtual.user, virtual.keys, virtual.owns, virtual.missing
 		for _, it := range virtual.items {
 			o := it.op
 			if o == opAuthorise {

@@ -176,6 +176,8 @@ type attempt struct {
 	service       Service
 	keys          []*Key // delivered by it
 	called        []string
+	owns          bool            // REG-07 or PUB-15 was looked at
+	missing       *record.Finding // and this came of it
 	status        int
 	repeats       int
 }
@@ -535,7 +537,7 @@ func (t *Tracker) Add(e *Event) Effect {
 	}
 	t.clock(e.Time)
 	t.age()
-	t.out = nil
+	t.out, t.owns = nil, false
 	t.single(e)
 	x, r := t.transact(e)
 	var l *Link
@@ -571,11 +573,18 @@ func (t *Tracker) Add(e *Event) Effect {
 	t.stats.Findings += uint64(len(t.out))
 	f := t.out
 	t.out = nil
-	return Effect{Session: l, Findings: f}
+	eff := Effect{Session: l, Findings: f}
+	if t.owns {
+		eff.Withdraw = keyChecks
+	}
+	return eff
 }
 
 // again notes a further copy of a message of an attempt.
 func (t *Tracker) again(e *Event, a *attempt, l *Link, repeat bool) *Link {
+	if e.Request {
+		t.sayAgain(a)
+	}
 	for _, it := range a.items {
 		t.touch(it.s, e, repeat)
 	}
@@ -583,6 +592,14 @@ func (t *Tracker) again(e *Event, a *attempt, l *Link, repeat bool) *Link {
 		l.of(a.items[0].s, a.kind)
 	}
 	return l
+}
+
+// sayAgain repeats for another copy of a request what was found about its key.
+func (t *Tracker) sayAgain(a *attempt) {
+	t.owns = t.owns || a.owns
+	if a.missing != nil {
+		t.out = append(t.out, *a.missing)
+	}
 }
 
 // request handles a request that opens a transaction.

@@ -98,6 +98,10 @@ type Stats struct {
 type Effect struct {
 	Session  *Link
 	Findings []record.Finding
+	// Withdraw are ids of findings that a look at the one message may have added to its record and that the messages
+	// before it answer better (REG-07, PUB-15: is the CSK known?). They are to be taken out of the record before
+	// Findings are added.
+	Withdraw []string
 }
 
 // A Tracker follows transactions, registrations, publications and service authorisations. It is for one goroutine.
@@ -119,9 +123,13 @@ type Tracker struct {
 	queue        queue
 	nextID       int
 
-	key []byte // scratch
-	out []record.Finding
+	key  []byte // scratch
+	out  []record.Finding
+	owns bool // the tracker has the last word on REG-07 and PUB-15 of this message
 }
+
+// keyChecks are the checks whose single-message form the tracker replaces.
+var keyChecks = []string{"REG-07", "PUB-15"}
 
 // NewTracker returns a tracker.
 func NewTracker(c Config) *Tracker {
