@@ -91,15 +91,6 @@ func (c *Context) siblings() []Part {
 	return c.msg.parts
 }
 
-// mediaParam is a parameter of the part's media type, "" when it has none of that name.
-func (c *Context) mediaParam(p *Part, name string) string {
-	if p.mime == nil {
-		return ""
-	}
-	v, _ := p.mime.Type.Param(name)
-	return v
-}
-
 // ShowSecrets reports whether the user asked for secrets.
 func (c *Context) ShowSecrets() bool { return c.opt.ShowSecrets }
 

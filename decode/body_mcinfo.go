@@ -43,10 +43,10 @@ type infoElement struct {
 	list   bool
 	loose  bool // its place is not known for sure: Params and anyExt are both fine
 
-	f                *protField // content kinds
-	plain            *record.Field
-	uri              *protField // plainList
-	display, entries *record.Field
+	f       *protField // content kinds
+	plain   *record.Field
+	uri     *protField // plainList
+	display *record.Field
 }
 
 // infoService is the table of one service.

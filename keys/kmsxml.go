@@ -17,9 +17,9 @@ import (
 
 // Bounds of reading KMS documents.
 const (
-	maxDocuments = 1024 // XML documents in one file
-	maxNewKeys   = 1024 // NewTransportKey and NewIntegrityKey elements that are looked at
-	maxOtherKEK  = 64   // transport keys of other names tried on a wrapped key
+	maxDocuments = 65536 // XML documents in one file
+	maxNewKeys   = 65536 // NewTransportKey and NewIntegrityKey elements that are looked at
+	maxOtherKEK  = 64    // transport keys of other names tried on a wrapped key
 )
 
 // What costs more than reading, and how often it is done for one document of a capture, which anybody can have sent.

@@ -110,7 +110,6 @@ type binding struct {
 
 type heat struct {
 	uses int
-	at   uint64
 }
 
 // NewRing makes a ring of what key files gave.

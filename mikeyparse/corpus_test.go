@@ -111,10 +111,9 @@ func (m *tpMessage) raw(t testing.TB) []byte {
 
 // tiles is a Tracer that checks the promise of a Tracer.
 type tiles struct {
-	t     testing.TB
-	at    int
-	seen  map[string]int
-	names []string
+	t    testing.TB
+	at   int
+	seen map[string]int
 }
 
 var fieldNames = func() map[string]bool {

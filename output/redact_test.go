@@ -46,10 +46,14 @@ func TestRedactText(t *testing.T) {
 	}
 }
 
+// unseeded redacts with a seed of its own.
+func unseeded(s string) string { return NewRedactor(nil).text(s, nil) }
+
 func TestRedactStability(t *testing.T) {
 	a, b, c := NewRedactor([]byte("x")), NewRedactor([]byte("x")), NewRedactor([]byte("y"))
 	in := "sip:alice@example.org"
-	if a.text(in, nil) != b.text(in, nil) || a.text(in, nil) == c.text(in, nil) || NewRedactor(nil).text(in, nil) == NewRedactor(nil).text(in, nil) {
+	again := unseeded(in)
+	if a.text(in, nil) != b.text(in, nil) || a.text(in, nil) == c.text(in, nil) || unseeded(in) == again {
 		t.Error("the seed does not decide the pseudonym")
 	}
 	if a.text("sip:alice@a.org", nil)[:17] != a.text("sip:alice@b.org", nil)[:17] {

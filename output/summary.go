@@ -84,7 +84,7 @@ func WriteTable(w io.Writer, heads []string, rows [][]string, o Options) error {
 		})),
 	}
 	if o.Width > 0 {
-		opts = append(opts, tablewriter.WithTableMax(o.Width), tablewriter.WithRowAutoWrap(tw.WrapTruncate))
+		opts = append(opts, tablewriter.WithMaxWidth(o.Width), tablewriter.WithRowAutoWrap(tw.WrapTruncate))
 	}
 	t := tablewriter.NewTable(w, opts...)
 	cells := make([]any, len(heads))

@@ -23,7 +23,7 @@ func regOf(name string, k, of record.Kind) *record.Field {
 var (
 	fSIP           = reg("sip", record.Object)
 	fMethod        = reg("sip.method", record.String)
-	fStatus        = reg("sip.status", record.Uint)
+	_              = reg("sip.status", record.Uint)
 	fRequestURI    = reg("sip.request_uri", record.String)
 	fCallID        = reg("sip.call_id", record.String)
 	fCSeq          = reg("sip.cseq", record.Object)
@@ -48,9 +48,9 @@ var (
 	fMikeyV        = reg("mikey.v", record.Bool)
 	fMikeyAddr     = regList("mikey.addr", record.Addr)
 	fMikeyBig      = reg("mikey.big", record.Uint)
-	fOther         = reg("other", record.Object)
+	_              = reg("other", record.Object)
 	// A field with a Get of its own, as the decoder may register one.
-	fGot = record.Register(record.Field{Name: "got", Title: "Got", Clause: "test", Kind: record.Uint, Get: func(r *record.Record, y func(record.Value) bool) {
+	_ = record.Register(record.Field{Name: "got", Title: "Got", Clause: "test", Kind: record.Uint, Get: func(r *record.Record, y func(record.Value) bool) {
 		for i := range r.Frames {
 			if !y(record.Value{Kind: record.Uint, Num: int64(i), Valid: true}) {
 				return

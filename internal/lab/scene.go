@@ -295,7 +295,6 @@ type tokenSpec struct {
 	scope string
 	life  time.Duration
 	none  bool // alg none, no signature
-	sign  int  // octets of the signature
 }
 
 // accessToken writes an access token of the scene's user and service, TS 33.180 B.2.2.

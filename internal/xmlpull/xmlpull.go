@@ -483,7 +483,7 @@ func (r *Reader) badEntity(at int) bool {
 	s := clip(r.b[at:])
 	if i := bytes.IndexByte(s, ';'); i >= 0 {
 		s = s[:i+1]
-	} else if len(r.b)-at < 12 && bytes.IndexAny(s, " <\"'\n") < 0 {
+	} else if len(r.b)-at < 12 && !bytes.ContainsAny(s, " <\"'\n") {
 		return r.fail(len(r.b), Truncated, "document ends in an entity reference")
 	}
 	return r.fail(at, BadEntity, "%q is no entity XML knows without a document type", s)

@@ -8,7 +8,7 @@ var (
 	ErrPoint     = errors.New("not an uncompressed point of P-256")
 	ErrRange     = errors.New("not in 1..q-1")
 	ErrZero      = errors.New("zero modulo q")
-	ErrInfinity  = errors.New("J is the point at infinity")
+	ErrInfinity  = errors.New("point J is at infinity")
 	ErrMismatch  = errors.New("signature does not match")
 	ErrInvalid   = errors.New("KPAK differs from [SSK]G - [HS]PVT")
 	ErrDestroyed = errors.New("key was destroyed")

@@ -373,8 +373,7 @@ func TestHasOrderQ(t *testing.T) {
 	minusFour.neg(&four)
 	orders := map[string]int{}
 	for range 40 {
-		var p point
-		p = testMul(randomScalar(r), &all) // of order q, 2q or 4q
+		p := testMul(randomScalar(r), &all) // of order q, 2q or 4q
 		for _, b := range []*affine{&two, &four, &minusFour} {
 			a, ok := p.affine()
 			if !ok {
