@@ -199,6 +199,11 @@ func TestEveryCapture(t *testing.T) {
 // play decodes a scenario of the lab with the keys of the world that it came from.
 func play(t *testing.T, names ...string) []*session.Event {
 	t.Helper()
+	return playWith(t, true, names...)
+}
+
+func playWith(t *testing.T, keyed bool, names ...string) []*session.Event {
+	t.Helper()
 	var list []lab.Scenario
 	for _, n := range names {
 		sc, err := lab.ScenarioByName(n)
@@ -216,6 +221,9 @@ func play(t *testing.T, names ...string) []*session.Event {
 		if err := os.WriteFile(filepath.Join(dir, name), b, 0o600); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if !keyed {
+		return decodeFile(t, filepath.Join(dir, "a.pcap"), nil)
 	}
 	m, err := keys.Load([]string{filepath.Join(dir, "k.log")}, keys.LoadOptions{})
 	if err != nil {
@@ -251,12 +259,26 @@ func TestScenarios(t *testing.T) {
 		if sc.Clean && len(ids) > 0 {
 			t.Errorf("%s is clean and has %v", sc.Name, ids)
 		}
+		// Without keys the same states, and silence too.
+		if sc.Clean {
+			_, sealed, ids := follow(t, playWith(t, false, sc.Name))
+			ids = slices.DeleteFunc(ids, func(id string) bool { return id == "TOK-06" || slices.Contains(says[sc.Name], id) })
+			if len(ids) > 0 || len(sealed) != len(ss) {
+				t.Errorf("%s without keys: %d sessions instead of %d, findings %v", sc.Name, len(sealed), len(ss), ids)
+			}
+			for i := range min(len(sealed), len(ss)) {
+				if sealed[i].State != ss[i].State || sealed[i].How != ss[i].How {
+					t.Errorf("%s without keys: session %d is %s by %s, with them %s by %s", sc.Name, i, sealed[i].State, sealed[i].How, ss[i].State, ss[i].How)
+				}
+				valid(t, sch, sealed[i])
+			}
+		}
 		if w, ok := fires[sc.Name]; ok && strings.Join(ids, " ") != w {
 			t.Errorf("%s: %v, want %s", sc.Name, ids, w)
 		}
 	}
 	// What the capture shows of the reason stands beside the server's words.
-	for name, want := range map[string]string{"fail-token-expired": "expired", "fail-token-scope": "scope lacks", "fail-signature": "XML signature is invalid", "fail-tag": "could not be decrypted"} {
+	for name, want := range map[string]string{"fail-token-expired": "expired", "fail-token-scope": "scope lacks", "fail-signature": "XML signature is invalid", "fail-tag": "could not be decrypted", "fail-client-id-missing": "no client ID"} {
 		_, ss, _ := follow(t, play(t, name))
 		if got := strings.Join(ss[0].Hints, "; "); !strings.Contains(got, want) {
 			t.Errorf("%s: hints %q, want %q", name, got, want)
@@ -328,5 +350,57 @@ func TestRead(t *testing.T) {
 		if session.Read(r) != nil {
 			t.Errorf("an event of a %s", r.Type)
 		}
+	}
+}
+
+// BenchmarkRead is the cost of a protected REGISTER inside a third-party one for the workers.
+func BenchmarkRead(b *testing.B) {
+	path := filepath.Join("..", "..", "testdata", "pcaps", "third-party-register.pcap")
+	src, err := capture.Open([]string{path}, capture.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer src.Close()
+	k := &reading{b: b}
+	if _, err := decode.Run(context.Background(), src, decode.Options{Want: record.All(), Workers: 1}, k); err != nil {
+		b.Fatal(err)
+	}
+}
+
+type reading struct {
+	b    *testing.B
+	done bool
+}
+
+func (k *reading) Encode(dst []byte, r *record.Record) []byte {
+	if k.done {
+		return dst
+	}
+	k.done = true
+	k.b.ReportAllocs()
+	k.b.SetBytes(int64(len(r.Sources[0].Data)))
+	for k.b.Loop() {
+		session.Read(r)
+	}
+	return dst
+}
+func (*reading) Write([]byte) error { return nil }
+
+// TestWholeLab follows every scenario of several users in one capture: nobody's messages end up with somebody else.
+func TestWholeLab(t *testing.T) {
+	var names []string
+	for _, sc := range lab.Scenarios() {
+		if sc.Clean {
+			names = append(names, sc.Name)
+		}
+	}
+	_, ss, _ := follow(t, play(t, names...))
+	for _, x := range ss {
+		if x.State == session.Unknown || x.State == session.Rejected {
+			t.Errorf("session %d: %s, %s: %v", x.ID, brief(x), x.Cause, x.History)
+		}
+	}
+	if len(ss) < 5 {
+		t.Errorf("%d sessions", len(ss))
 	}
 }

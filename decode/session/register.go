@@ -293,6 +293,7 @@ func (t *Tracker) learn(e *Event, s *Session, m *Message, in *Info) {
 		s.KeyState = in.ClientID.State
 	}
 	if in.Token.Present {
+		s.noClient = !in.ClientID.Present
 		tok := in.Token
 		if tok.Fingerprint == "" && s.Token.Fingerprint != "" {
 			tok = s.Token // still sealed: what an earlier message showed holds until it is known better
@@ -819,8 +820,8 @@ func (s *Session) hints(now int64) (out []string) {
 	if s.Key != nil && s.Key.Signature == "invalid" {
 		out = append(out, "the signature of the I_MESSAGE with CSK "+s.Key.ID+" is invalid")
 	}
-	if s.How == ByRegister && s.ClientID == "" && tok.Present && !tok.Encrypted {
-		out = append(out, "no client ID was given")
+	if s.noClient && s.How != ByMigration {
+		out = append(out, "the request has no client ID")
 	}
 	return out
 }

@@ -74,6 +74,7 @@ type Session struct {
 	attempt    *attempt // the one whose answer is awaited
 	authorised bool     // a request with a token was accepted
 	unopened   string   // the last body's element that did not open although a key fits its name, and why
+	noClient   bool     // the last request for authorisation had no client ID
 	settingsOK bool     // a PUBLISH with an answer mode was accepted
 	answered   bool
 	evicted    bool
@@ -686,6 +687,10 @@ func (t *Tracker) unanswered(a *attempt) {
 
 // Finish ends the capture: what still waits for an answer becomes unknown, what ran out has expired.
 func (t *Tracker) Finish() {
+	for x, ok := t.transactions.oldest(); ok; x, ok = t.transactions.oldest() {
+		t.transactions.drop()
+		t.ended(x)
+	}
 	for s := range t.sessions.each() {
 		t.settle(s)
 	}

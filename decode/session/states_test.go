@@ -427,6 +427,12 @@ func TestTransactions(t *testing.T) {
 	if o := s.run(t); len(o.sessions) != 0 || o.tr.Stats().Quoted != 1 || o.links[2] != nil {
 		t.Errorf("quoted: %+v", o.tr.Stats())
 	}
+	// No answer at all.
+	s = scene{}
+	s.request("INVITE")
+	if st := s.run(t).tr.Stats(); st.Unanswered != 1 {
+		t.Errorf("unanswered: %+v", st)
+	}
 	// An answer without a request.
 	s = scene{}
 	r = s.request("PUBLISH", auth(alice, clientID))
