@@ -33,7 +33,10 @@ PART lists only names that contain it. Columns are separated by tabs when piped.
 				}
 			}
 			if len(list) == 0 {
-				return fmt.Errorf("no field's name contains %q; near it are: %s", part, strings.Join(record.Near(part), ", "))
+				if near := record.Near(part); len(near) > 0 {
+					return usage("no field's name contains %q; near it are: %s", part, strings.Join(near, ", "))
+				}
+				return usage("no field's name contains %q; mcxdump fields lists them all", part)
 			}
 			w := bufio.NewWriter(s.out)
 			plain := terminal(s.out) == 0

@@ -27,6 +27,11 @@ func (k *keyFlags) load(s *streams) (*keys.Material, error) {
 	if len(k.files) == 0 && len(k.csk) == 0 && env == "" {
 		return nil, nil
 	}
+	for _, c := range k.csk {
+		if _, err := keys.ParseCSKOption(c); err != nil {
+			return nil, &usageError{err}
+		}
+	}
 	m, err := keys.Load(k.files, keys.LoadOptions{CSK: k.csk, Env: env})
 	if m != nil {
 		for _, w := range m.Warnings {

@@ -84,7 +84,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 func (s *streams) complain(err error) {
 	fmt.Fprintf(s.err, "mcxdump: %s\n", output.Safe(err.Error()))
 	var fe *filter.Error
-	if errors.As(err, &fe) && fe.Hint != "" {
+	if errors.As(err, &fe) && fe.Hint != "" && !strings.Contains(err.Error(), fe.Hint) {
 		fmt.Fprintf(s.err, "  %s\n", output.Safe(fe.Hint))
 	}
 	var ce *capture.FileError
@@ -117,7 +117,7 @@ and what breaks which clause.`,
 	root.SetVersionTemplate("mcxdump {{.Version}}\n")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
 	root.AddCommand(newRead(s), newFields(s), newKeys(s), newDecode(s), newLab(s), newSessions(s), newLadder(s))
-	for _, c := range root.Commands() {
+	for _, c := range append(root.Commands(), root) {
 		args := c.Args
 		if args == nil {
 			args = cobra.ArbitraryArgs
