@@ -503,7 +503,7 @@ func (r *infoRun) element(d *xmlDoc, k int32, e *infoElement) {
 		sd := r.encryptedData(d, enc)
 		o := r.sealed(sd)
 		if q := o.part(d.p); q != nil {
-			sub := r.readXMLScope(q, sd.scope, true)
+			sub := r.readXMLScope(q, sd.scope(), true)
 			r.value(sub, 0, e, o.prot, sd, true)
 			sub.report(r.Context)
 			sub.free()
@@ -880,7 +880,7 @@ func (r *infoRun) profile(d *xmlDoc, k int32, e *infoElement, enc int32) {
 		o := r.sealed(sd)
 		prot, length, txt = o.prot, len(sd.cipher), nil
 		if p = o.part(d.p); p != nil {
-			sub := r.readXMLScope(p, sd.scope, true)
+			sub := r.readXMLScope(p, sd.scope(), true)
 			defer sub.free()
 			at, txt = p.Place(0, len(p.Data)), sub.text(0)
 			for v := sub.root(); len(txt) == 0 && v != 0; v = sub.nodes[v].first {

@@ -442,7 +442,7 @@ func (c *Context) treeSealed(d *xmlDoc, s *sealedData, t *treeFields, where stri
 		at = p.Place(0, len(p.Data))
 		text = p.Data
 		if s.element {
-			sub = c.readXMLScope(p, s.scope, true)
+			sub = c.readXMLScope(p, s.scope(), true)
 			defer sub.free()
 			text = sub.text(0)
 			if v := sub.root(); len(text) == 0 && v != 0 && sub.nodes[v].first == 0 && sub.nodes[v].next == 0 {

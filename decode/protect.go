@@ -25,13 +25,14 @@ type sealedData struct {
 	element   bool // content of an element
 	payload   bool // MCData envelope (TS 33.180 8.5.4.1); neither: a URI
 	algorithm string
-	keyID     string            // 8 hex digits, "" when none is named
-	cipher    []byte            // element: IV, cipher text and tag; URI: cipher text and tag
-	iv        []byte            // URI and MCData
-	aad       []byte            // MCData: what the tag covers besides
-	scope     []xmlpull.Binding // name spaces for the plain text of an element
-	at        record.Place      // the protected octets
-	bad       record.Reason     // why nothing can open it, whatever the keys
+	keyID     string        // 8 hex digits, "" when none is named
+	cipher    []byte        // element: IV, cipher text and tag; URI: cipher text and tag
+	iv        []byte        // URI and MCData
+	aad       []byte        // MCData: what the tag covers besides
+	doc       *xmlDoc       // an element's document
+	outer     int32         // and what it stands in
+	at        record.Place  // the protected octets
+	bad       record.Reason // why nothing can open it, whatever the keys
 }
 
 // opened is the outcome for sealedData. Plain is nil unless it could be opened; Src is then the source that holds it.
@@ -39,6 +40,14 @@ type opened struct {
 	prot  record.Protection
 	plain []byte
 	src   int
+}
+
+// scope lists the name spaces for the plain text of an element. Its document must not have been given back.
+func (s *sealedData) scope() []xmlpull.Binding {
+	if s.doc == nil {
+		return nil
+	}
+	return s.doc.bindings(s.outer)
 }
 
 // part makes the plain text a part of its own, nil when there is none.
@@ -133,7 +142,7 @@ func (c *Context) sealedText(p *Part, f *protField, txt []byte, at record.Place)
 // encryptedData takes an EncryptedData element apart (XML Encryption 1.1; TS 33.180 9.3.4.2).
 func (c *Context) encryptedData(d *xmlDoc, n int32) *sealedData {
 	s := &sealedData{src: d.p.Src, element: true, at: d.place(n)}
-	s.scope = d.bindings(d.nodes[n].parent)
+	s.doc, s.outer = d, d.nodes[n].parent
 	if a := d.attrOf(n, "Type"); a != nil && string(a.Value) != nsXMLEnc+"Content" {
 		c.Find("SEC-08", record.Warning, "TS 24.379 6.6.2.3.3", fmt.Sprintf("unexpected type: EncryptedData has the Type %q instead of #Content", clip(a.Value, 80)), d.p, nil, d.attrPlace(a))
 	}
@@ -203,6 +212,17 @@ func keyID(b []byte) string {
 // decode64 reads base64 with white space, in either alphabet, with padding or without it.
 func decode64(b []byte) ([]byte, bool) {
 	out := make([]byte, 0, len(b)*3/4+3)
+	// Quanta of four characters without white space or padding, as long as they last.
+	n, i := 0, 0
+	for out = out[:cap(out)]; i+4 <= len(b); i += 4 {
+		x := quad64[0][b[i]] | quad64[1][b[i+1]] | quad64[2][b[i+2]] | quad64[3][b[i+3]]
+		if x >= 1<<24 {
+			break
+		}
+		out[n], out[n+1], out[n+2] = byte(x>>16), byte(x>>8), byte(x)
+		n += 3
+	}
+	out, b = out[:n], b[i:]
 	var acc uint32
 	bits, pad := 0, 0
 	for _, c := range b {
@@ -228,6 +248,19 @@ func decode64(b []byte) ([]byte, bool) {
 }
 
 const space64 = 254
+
+// quad64 holds the value of a character at each of the four places of a quantum, more than 24 bits for what is none.
+var quad64 = func() (t [4][256]uint32) {
+	for c, v := range rev64 {
+		for k := range t {
+			t[k][c] = 1 << 24
+			if v < 64 {
+				t[k][c] = uint32(v) << (18 - 6*k)
+			}
+		}
+	}
+	return t
+}()
 
 var rev64 = func() (t [256]uint8) {
 	for i := range t {

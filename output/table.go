@@ -3,6 +3,7 @@ package output
 import (
 	"net/netip"
 	"strconv"
+	"unicode/utf8"
 
 	"github.com/mcxdump/mcxdump/decode/record"
 )
@@ -100,7 +101,7 @@ func (t *tableFormat) row(r *record.Record) (w row) {
 
 // Append appends the record's line.
 func (t *tableFormat) Append(dst []byte, r *record.Record) []byte {
-	l := line{dst: dst, max: 1 << 30, color: t.o.Color}
+	l := line{dst: dst, max: unlimited, color: t.o.Color}
 	if t.o.Terminal && t.o.Width > 0 {
 		l.max = t.o.Width
 	}
@@ -362,17 +363,35 @@ func (l *line) octets(b []byte, width int) { l.put(b, width) }
 
 func (l *line) put(b []byte, width int) {
 	l.separate()
-	n := Width(string(b))
+	n := width0(b)
 	pad := width - n
 	if width < 0 {
 		for pad = -width - n; pad > 0; pad-- {
 			l.blank()
 		}
 	}
-	l.clip(b)
+	if l.max == unlimited {
+		l.dst = append(l.dst, b...)
+		l.col += n
+	} else {
+		l.clip(b)
+	}
 	for ; pad > 0; pad-- {
 		l.blank()
 	}
+}
+
+// unlimited is the width of a line that goes to a pipe.
+const unlimited = 1 << 30
+
+// width0 is Width of octets.
+func width0(b []byte) int {
+	for _, c := range b {
+		if c >= utf8.RuneSelf {
+			return Width(string(b))
+		}
+	}
+	return len(b)
 }
 
 // separate appends the blank between two columns.
@@ -406,6 +425,10 @@ func (l *line) text(s string) {
 		l.begun = false
 	}
 	if isSafe(s) {
+		if l.max == unlimited { // nothing after the words depends on where they end
+			l.dst = append(l.dst, s...)
+			return
+		}
 		if l.col < l.max {
 			var n int
 			l.dst, n = appendClip(l.dst, s, l.max-l.col)
