@@ -71,6 +71,8 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return exitOK // the reader has seen enough
 	case errors.Is(err, errReported):
 		return exitFailed
+	case errors.Is(err, errFindings):
+		return exitFindings
 	}
 	s.complain(err)
 	var u *usageError
@@ -116,7 +118,7 @@ and what breaks which clause.`,
 	}
 	root.SetVersionTemplate("mcxdump {{.Version}}\n")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
-	root.AddCommand(newRead(s), newFields(s), newKeys(s), newDecode(s), newLab(s), newSessions(s), newLadder(s))
+	root.AddCommand(newRead(s), newFields(s), newKeys(s), newDecode(s), newLab(s), newSessions(s), newLadder(s), newCheck(s))
 	for _, c := range append(root.Commands(), root) {
 		args := c.Args
 		if args == nil {

@@ -1,5 +1,6 @@
 // Command docgen writes the documents that follow from the registers: the JSON Schema of records and, beside it, the
-// list of fields. Run it with go generate ./... after a field was added.
+// list of fields; the list of checks and the schema of their findings. Run it with go generate ./... after a field or a
+// check was added.
 package main
 
 import (
@@ -8,9 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
-	_ "github.com/mcxdump/mcxdump/decode" // fills the register
 	"github.com/mcxdump/mcxdump/decode/record"
-	_ "github.com/mcxdump/mcxdump/decode/session" // and its fields
 	"github.com/mcxdump/mcxdump/output"
 )
 
@@ -26,6 +25,8 @@ func main() {
 	}
 	write(filepath.Join("schema", "mcxdump-1.schema.json"), output.SchemaJSON(record.Fields()))
 	write("fields.md", fieldsDoc())
+	write("checks.md", checksDoc())
+	write(filepath.Join("schema", "mcxdump.check-1.schema.json"), output.CheckSchemaJSON())
 }
 
 func fieldsDoc() []byte {
