@@ -40,6 +40,7 @@ func (t *Tracker) register(e *Event, m *Message, a *attempt) *Link {
 		a.token = true
 		c := contactOf(d.Contacts, in.Service)
 		s := t.authorisation(e, u, m, in, how, c, a)
+		s.tagged = (c.Tags | c.ICSIs).Has(in.Service)
 		t.item(a, s, opAuthorise)
 		t.ask(s, e, a, "REGISTER with an access token")
 	}
@@ -55,9 +56,12 @@ func (t *Tracker) register(e *Event, m *Message, a *attempt) *Link {
 		case !mine:
 		case zero(c, d.Expires):
 			t.item(a, s, opLogOff)
-		case !c.Tags.Has(s.Service) && !c.ICSIs.Has(s.Service):
-			if s.How != BySettings {
+		case !(c.Tags | c.ICSIs).Has(s.Service):
+			// Without the tags: a log-off where they were there before.
+			if b := u.binding(c, d.Contacts); s.tagged || b != nil && (b.tags|b.icsis).Has(s.Service) {
 				t.item(a, s, opLogOff)
+			} else {
+				t.item(a, s, opRefresh)
 			}
 		case s.State == Challenged && s.callID == m.CallID && !d.mc():
 			// The answer to the challenge does not repeat the bodies.
@@ -140,14 +144,21 @@ func contactOf(cs []Contact, s Service) *Contact {
 // among finds the session's contact in a REGISTER. A session whose contact is not known belongs to the only one there.
 func (s *Session) among(cs []Contact) (*Contact, bool) {
 	for i := range cs {
-		c := &cs[i]
-		if s.Instance != "" && c.Instance == s.Instance && (c.Tags|c.ICSIs == 0 || c.Tags.Has(s.Service) || c.ICSIs.Has(s.Service) || len(cs) == 1) {
+		if c := &cs[i]; s.Contact != "" && canon(c.URI) == s.Contact {
 			return c, true
 		}
 	}
-	for i := range cs {
-		if c := &cs[i]; s.Contact != "" && canon(c.URI) == s.Contact {
-			return c, true
+	if s.Instance != "" {
+		// After a change of address: the instance's contact for the service, else the one without tags.
+		for i := range cs {
+			if c := &cs[i]; c.Instance == s.Instance && (c.Tags | c.ICSIs).Has(s.Service) {
+				return c, true
+			}
+		}
+		for i := range cs {
+			if c := &cs[i]; c.Instance == s.Instance && (c.Tags|c.ICSIs == 0 || len(cs) == 1) {
+				return c, true
+			}
 		}
 	}
 	if len(cs) == 1 && s.Contact == "" && s.Instance == "" {
@@ -411,7 +422,7 @@ func (t *Tracker) tagChecks(u *user, m *Message, a *attempt) {
 		if zero(c, d.Expires) {
 			continue
 		}
-		b := u.binding(c)
+		b := u.binding(c, d.Contacts)
 		if b == nil {
 			continue
 		}
@@ -441,8 +452,9 @@ func (t *Tracker) tagChecks(u *user, m *Message, a *attempt) {
 	}
 }
 
-// binding finds a registered contact.
-func (u *user) binding(c *Contact) *binding {
+// binding finds a registered contact among those of a request. After a change of address the instance tells, when it
+// has one contact only and that one is not in the request itself.
+func (u *user) binding(c *Contact, all []Contact) *binding {
 	uri := canon(c.URI)
 	for i := range u.bindings {
 		if b := &u.bindings[i]; b.uri == uri {
@@ -450,10 +462,13 @@ func (u *user) binding(c *Contact) *binding {
 		}
 	}
 	for i := range u.bindings {
-		// After a change of address the instance tells, when it has one contact only.
-		if b := &u.bindings[i]; b.instance != "" && b.instance == c.Instance && !slices.ContainsFunc(u.bindings, func(o binding) bool { return o.instance == b.instance && o.uri != b.uri }) {
-			return b
+		b := &u.bindings[i]
+		if b.instance == "" || b.instance != c.Instance ||
+			slices.ContainsFunc(u.bindings, func(o binding) bool { return o.instance == b.instance && o.uri != b.uri }) ||
+			slices.ContainsFunc(all, func(o Contact) bool { return canon(o.URI) == b.uri }) {
+			continue
 		}
+		return b
 	}
 	return nil
 }
@@ -470,7 +485,7 @@ func (t *Tracker) bind(a *attempt) {
 	}
 	for i := range a.contacts {
 		c := &a.contacts[i]
-		b := u.binding(c)
+		b := u.binding(c, a.contacts)
 		if zero(c, a.expires) {
 			if b != nil {
 				u.bindings = slices.DeleteFunc(u.bindings, func(o binding) bool { return o == *b })

@@ -74,6 +74,7 @@ type Session struct {
 	attempt    *attempt // the one whose answer is awaited
 	authorised bool     // a request with a token was accepted
 	unopened   string   // the last body's element that did not open although a key fits its name, and why
+	tagged     bool     // its REGISTER had the tags of the service
 	noClient   bool     // the last request for authorisation had no client ID
 	settingsOK bool     // a PUBLISH with an answer mode was accepted
 	answered   bool

@@ -255,6 +255,48 @@ func TestSeveralContactsAndClients(t *testing.T) {
 	}
 }
 
+func TestTagsDecideLogOff(t *testing.T) {
+	// Registered without tags, authorised by PUBLISH: a refresh without tags is none.
+	var s scene
+	s.answer(s.request("REGISTER", contact(tagged())), 200)
+	s.answer(s.request("PUBLISH", auth(alice, clientID)), 200)
+	s.answer(s.request("REGISTER", contact(tagged())), 200)
+	if x := s.run(t).one(t); x.State != Accepted {
+		t.Errorf("never tagged: %s", x.State)
+	}
+	// Registered with tags, authorised by PUBLISH: it is.
+	s = scene{}
+	s.answer(s.request("REGISTER"), 200)
+	s.answer(s.request("PUBLISH", auth(alice, clientID)), 200)
+	s.answer(s.request("REGISTER", contact(tagged())), 200)
+	if x := s.run(t).one(t); x.State != LoggedOff {
+		t.Errorf("tagged: %s", x.State)
+	}
+	// Two contacts of one instance: the one that loses its tags logs off its own service only.
+	a, b := tagged(MCPTT), tagged(MCVideo)
+	b.URI = "sip:video@192.0.2.10:5060"
+	for _, swap := range []bool{false, true} {
+		order := func(x, y Contact) change {
+			if swap {
+				x, y = y, x
+			}
+			return contact(x, y)
+		}
+		s = scene{}
+		s.answer(s.request("REGISTER", authFor(MCPTT, alice, clientID), authFor(MCVideo, alice, "urn:uuid:v"), order(a, b)), 200)
+		off := a
+		off.Tags, off.ICSIs = 0, 0
+		s.answer(s.request("REGISTER", order(off, b)), 200)
+		o := s.run(t)
+		if len(o.sessions) != 2 || o.sessions[0].State != LoggedOff || o.sessions[1].State != Accepted {
+			t.Errorf("two contacts, swapped %v: %s %s", swap, o.sessions[0].State, o.sessions[1].State)
+		}
+		if !o.has("REG-16") || o.has("REG-17") {
+			t.Errorf("two contacts: %v", o.words)
+		}
+	}
+}
+
 func TestThirdPartyTied(t *testing.T) {
 	for _, c := range []struct {
 		name string
