@@ -77,6 +77,9 @@ func follow(t testing.TB, es []*session.Event) (tr *session.Tracker, ss []*sessi
 	for _, e := range es {
 		for _, f := range tr.Add(e).Findings {
 			ids = append(ids, f.ID)
+			if _, ok := record.Lookup(f.Field); !ok && f.Field != "" {
+				t.Errorf("%s: field %q is not registered", f.ID, f.Field)
+			}
 		}
 	}
 	tr.Finish()
@@ -106,6 +109,11 @@ func valid(t *testing.T, s *schematest.Schema, x *session.Session) {
 	for _, secret := range []string{"000102030405060708090a0b0c0d0e0f", "eyJ"} {
 		if bytes.Contains(line, []byte(secret)) {
 			t.Errorf("secret %q in %s", secret, line)
+		}
+	}
+	for _, v := range x.Evidence {
+		if _, ok := record.Lookup(v.Field); !ok && v.Field != "" {
+			t.Errorf("evidence of %s: field %q is not registered", v.Fact, v.Field)
 		}
 	}
 	if bytes.ContainsAny(line, "\n\r\x1b") {
