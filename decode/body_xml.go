@@ -59,15 +59,15 @@ func (c *Context) readXMLScope(p *Part, scope []xmlpull.Binding, content bool) *
 		switch ev.Kind {
 		case xmlpull.Start:
 			k := int32(len(d.nodes))
-			n := xmlNode{space: ev.Space, local: ev.Local, off: ev.Off, end: len(p.Data), in: ev.End, inEnd: len(p.Data), parent: cur, attr: int32(len(d.attrs))}
-			for _, a := range ev.Attrs {
-				if !a.Exact {
+			from := len(d.attrs)
+			d.attrs = append(d.attrs, ev.Attrs...)
+			for i := from; i < len(d.attrs); i++ {
+				if a := &d.attrs[i]; !a.Exact {
 					a.Value = append([]byte(nil), a.Value...)
 				}
-				d.attrs = append(d.attrs, a)
 			}
-			n.attrEnd = int32(len(d.attrs))
-			d.nodes = append(d.nodes, n)
+			d.nodes = append(d.nodes, xmlNode{space: ev.Space, local: ev.Local, off: ev.Off, end: len(p.Data), in: ev.End, inEnd: len(p.Data),
+				parent: cur, attr: int32(from), attrEnd: int32(len(d.attrs))})
 			if par := &d.nodes[cur]; par.last == 0 {
 				par.first, par.last = k, k
 			} else {

@@ -2,6 +2,7 @@ package xmlpull
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"unicode/utf8"
 )
@@ -253,6 +254,9 @@ var class = func() (t [256]uint8) {
 	return t
 }()
 
+// commonDecls are XML declarations with which most documents begin.
+var commonDecls = [...][]byte{[]byte(`<?xml version="1.0" encoding="UTF-8"?>`), []byte(`<?xml version="1.0" encoding="utf-8"?>`)}
+
 // prolog takes the byte order mark and the XML declaration.
 func (r *Reader) prolog() {
 	b := r.b
@@ -268,6 +272,12 @@ func (r *Reader) prolog() {
 		return
 	}
 	start := r.i
+	for _, d := range commonDecls {
+		if bytes.HasPrefix(b[start:], d) {
+			r.i = start + len(d)
+			return
+		}
+	}
 	n := bytes.Index(b[start:], []byte("?>"))
 	if n < 0 {
 		r.fail(len(b), Truncated, "XML declaration does not end")
@@ -415,9 +425,7 @@ func (r *Reader) text() (ok, again bool) {
 	var bad Cause
 scan:
 	for {
-		for j < len(b) && class[b[j]]&cText != 0 {
-			j++
-		}
+		j = plainText(b, j)
 		if j >= len(b) {
 			break
 		}
@@ -478,6 +486,28 @@ scan:
 	r.i = j
 	return true, false
 }
+
+// plainText skips character data of class cText from j on, eight octets at a time where they are far from its borders.
+func plainText(b []byte, j int) int {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	for j+8 <= len(b) {
+		x := binary.LittleEndian.Uint64(b[j:])
+		// An octet of none of these has its high bit clear throughout: not ASCII, below a blank, "<", "&", "]". What is
+		// above the first odd octet may be wrong, so that the octets of such a word are looked at one by one.
+		odd := x | (x - 0x20*ones) | zeros(x^'<'*ones) | zeros(x^'&'*ones) | zeros(x^']'*ones)
+		if odd&highs != 0 {
+			break
+		}
+		j += 8
+	}
+	for j < len(b) && class[b[j]]&cText != 0 {
+		j++
+	}
+	return j
+}
+
+// zeros has a high bit set where x may have a zero octet, and at least one when it has.
+func zeros(x uint64) uint64 { return (x - 0x0101010101010101) &^ x }
 
 func (r *Reader) badEntity(at int) bool {
 	s := clip(r.b[at:])
@@ -847,7 +877,9 @@ func (r *Reader) attr(k int) int {
 	if j < 0 {
 		return -1
 	}
-	a := Attr{Off: k, Exact: true}
+	// An attribute that fails is left in the list; nobody sees it, for the document ends here.
+	r.attrs = append(r.attrs, Attr{Off: k})
+	a := &r.attrs[len(r.attrs)-1]
 	a.Prefix, a.Local = r.split(k, j, colon)
 	v := skipSpace(b, j)
 	if v >= len(b) {
@@ -869,8 +901,47 @@ func (r *Reader) attr(k int) int {
 		return -1
 	}
 	v++
-	e, mark := v, v
+	e := v
+	for e < len(b) && class[b[e]]&cValue != 0 {
+		e++
+	}
+	if e < len(b) && b[e] == q {
+		a.Value, a.Exact = b[v:e:e], true
+	} else if e = r.value(a, v, e, q); e < 0 {
+		return -1
+	}
+	a.ValOff, a.ValEnd, a.End = v, e, e+1
+	end := a.End
+	switch {
+	case len(a.Prefix) == 0 && string(a.Local) == "xmlns":
+		a.Decl, a.Space = true, xmlnsURI
+		if s := string(a.Value); s == xmlSpace || s == xmlnsSpace {
+			r.nsFail(k, "reserved name space as the default")
+		}
+		if !r.bind(k, nil, a) {
+			return -1
+		}
+	case string(a.Prefix) == "xmlns":
+		a.Decl, a.Space = true, xmlnsURI
+		switch {
+		case len(a.Value) == 0:
+			r.nsFail(k, "prefix %q is bound to nothing", clip(a.Local))
+		case string(a.Local) == "xmlns", (string(a.Local) == "xml") != (string(a.Value) == xmlSpace), string(a.Value) == xmlnsSpace:
+			r.nsFail(k, "reserved prefix or name space is bound")
+		}
+		if !r.bind(k, a.Local, a) {
+			return -1
+		}
+	}
+	return end
+}
+
+// value reads the value of an attribute that begins at v and was plain up to e; q is its quote. It returns the offset
+// of the closing quote, or -1.
+func (r *Reader) value(a *Attr, v, e int, q byte) int {
+	b, mark := r.b, v
 	from := len(r.buf)
+	a.Exact = true
 	flush := func(c rune, n int) {
 		r.buf = append(r.buf, b[mark:e]...)
 		r.buf = utf8.AppendRune(r.buf, c)
@@ -919,36 +990,13 @@ func (r *Reader) attr(k int) int {
 			e += n
 		}
 	}
-	a.ValOff, a.ValEnd, a.End = v, e, e+1
 	if a.Exact {
 		a.Value = b[v:e:e]
 	} else {
 		r.buf = append(r.buf, b[mark:e]...)
 		a.Value = r.buf[from:len(r.buf):len(r.buf)]
 	}
-	switch {
-	case len(a.Prefix) == 0 && string(a.Local) == "xmlns":
-		a.Decl, a.Space = true, xmlnsURI
-		if s := string(a.Value); s == xmlSpace || s == xmlnsSpace {
-			r.nsFail(k, "reserved name space as the default")
-		}
-		if !r.bind(k, nil, &a) {
-			return -1
-		}
-	case string(a.Prefix) == "xmlns":
-		a.Decl, a.Space = true, xmlnsURI
-		switch {
-		case len(a.Value) == 0:
-			r.nsFail(k, "prefix %q is bound to nothing", clip(a.Local))
-		case string(a.Local) == "xmlns", (string(a.Local) == "xml") != (string(a.Value) == xmlSpace), string(a.Value) == xmlnsSpace:
-			r.nsFail(k, "reserved prefix or name space is bound")
-		}
-		if !r.bind(k, a.Local, &a) {
-			return -1
-		}
-	}
-	r.attrs = append(r.attrs, a)
-	return a.End
+	return e
 }
 
 func (r *Reader) bind(at int, prefix []byte, a *Attr) bool {
