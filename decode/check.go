@@ -190,8 +190,11 @@ type checkSig struct {
 // check runs the checks on a message whose nodes begin at node from and whose findings begin at finding first.
 func (w *worker) check(m *message, from, first int) {
 	cfg := w.opt.Checks
-	if cfg == nil || m.depth > 0 && !m.sip.Request {
-		return
+	if cfg == nil || m.depth > 0 && !m.sip.Request || w.rec.Quoted {
+		return // what an ICMP error quotes was or will be seen for itself
+	}
+	if w.cut && m.depth == 0 && m.sip.HeaderEnd >= len(m.sip.Raw) {
+		return // the capture cut the header
 	}
 	c := &w.checks
 	*c = checkRun{Context: &w.c, cfg: cfg, track: w.opt.Tracker != nil, m: m, r: &w.rec, from: first, whole: !w.cut || m.depth > 0, expires: -1, request: m.sip.Request,

@@ -120,9 +120,10 @@ func (c *checkRun) references() {
 			uri := c.child(k, sigRefURI)
 			digest := c.child(k, sigRefDigest)
 			switch {
+			case !c.whole: // what it covers may be cut
 			case c.str(digest) == "mismatch":
 				c.fire("SEC-14", nil, c.signed[0], sigRefDigest, c.at(k), "body changed after signing: the digest of %q does not fit", clip([]byte(c.str(uri)), 120))
-			case c.child(k, sigRefBody) < 0 && c.whole && (uri < 0 || c.str(uri) != "" && !strings.HasPrefix(c.str(uri), "#")):
+			case c.child(k, sigRefBody) < 0 && (uri < 0 || c.str(uri) != "" && !strings.HasPrefix(c.str(uri), "#")):
 				c.fire("SEC-16", nil, c.signed[0], sigRefURI, c.at(k), "dangling signature reference: no body has the Content-ID %q", clip([]byte(c.str(uri)), 120))
 			}
 		}
@@ -132,7 +133,7 @@ func (c *checkRun) references() {
 	}
 	some := slices.ContainsFunc(c.xmls, c.covered)
 	for _, p := range c.xmls {
-		if p.ContentID == "" && c.mustSign(p) {
+		if p.ContentID == "" && c.sameServiceSigned(p) {
 			c.fire("MIME-02", nil, p, fBodyCID, p.Place(0, len(p.Data)), "a body of type %q beside a signed body has no Content-ID, so no signature can refer to it", p.Type)
 		}
 		if some && !c.covered(p) && c.sameServiceSigned(p) {
@@ -140,9 +141,6 @@ func (c *checkRun) references() {
 		}
 	}
 }
-
-// mustSign tells whether the procedures have a body signed: the info bodies, poc-settings, and with them any MC body.
-func (c *checkRun) mustSign(p *Part) bool { return c.sameServiceSigned(p) }
 
 // sameServiceSigned leaves out the info body of a service that uses no signatures while another in the message does.
 func (c *checkRun) sameServiceSigned(p *Part) bool {
@@ -158,7 +156,7 @@ func (c *checkRun) sameServiceSigned(p *Part) bool {
 // kinds, such as a PCK in an INVITE, beside what is protected with a CSK delivered earlier.
 func (c *checkRun) keyNames() {
 	uploads := slices.ContainsFunc(c.mikeys, func(k checkMikey) bool { return strings.HasPrefix(k.csb, "2") })
-	if !uploads {
+	if !uploads || !c.whole {
 		return
 	}
 	delivered := func(id string) bool {

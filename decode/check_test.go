@@ -21,7 +21,7 @@ func checked(t testing.TB, data []byte, cfg CheckConfig, transport string) *reco
 	opt := Options{Checks: &cfg}
 	opt.Limits = opt.Limits.withDefaults()
 	w := newWorker(&opt)
-	r := w.message(context.Background(), &flow.Unit{Data: data, Time: lab.Epoch.UnixNano(), Transport: transport, Frames: []uint64{1}}, 1)
+	r := w.message(context.Background(), &flow.Unit{Data: data, Time: lab.Epoch.UnixNano(), Transport: transport, Frames: []uint64{1}, Quoted: transport == "quoted"}, 1)
 	checkTree(t, r)
 	return r
 }
@@ -347,6 +347,8 @@ var checkCases = []checkCase{
 	})},
 
 	{"TPR-01", "bare", "", thirdPartyDraft(func(*checkLab, *draft) {})},
+	{"TPR-01", "told by its Contact", "", thirdPartyDraft(func(_ *checkLab, d *draft) { d.from = d.to })},
+	{"TPR-01", "to a server, says the option", "", thirdPartyDraft(func(_ *checkLab, d *draft) { d.uri, d.cfg.Role = "sip:as1.example.org", "server" })},
 	{"TPR-02", "no SIP", "", thirdPartyDraft(func(_ *checkLab, d *draft) { d.parts = []lab.Part{{Type: lab.TypeSIP, Body: "hello"}} })},
 	{"TPR-02", "another method", "", thirdPartyDraft(func(x *checkLab, d *draft) {
 		in := x.register(x.tok(false) + x.cid(false))
