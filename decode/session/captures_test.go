@@ -412,3 +412,39 @@ func TestWholeLab(t *testing.T) {
 		t.Errorf("%d sessions", len(ss))
 	}
 }
+
+// TestReadProfile builds the record of a user profile document.
+func TestReadProfile(t *testing.T) {
+	f := func(name string) *record.Field {
+		ref, ok := record.Lookup(name)
+		if !ok {
+			t.Fatal(name)
+		}
+		return ref.Field
+	}
+	r := &record.Record{Number: 1, Time: 1}
+	b := &record.Builder{R: r, Want: record.All()}
+	b.Open(f("sip"), record.Place{})
+	b.Str(f("sip.type"), "request", record.Place{})
+	b.Str(f("sip.method"), "NOTIFY", record.Place{})
+	b.Close()
+	b.Open(f("bodies"), record.Place{})
+	b.Open(f("xml"), record.Place{})
+	b.Str(f("xml.name"), "mcvideo-user-profile", record.Place{})
+	b.Open(f("xml.attributes"), record.Place{})
+	b.Entry(f("xml.attributes"), "XUI-URI", "sip:alice@example.org", record.Place{})
+	b.Entry(f("xml.attributes"), "user-profile-index", " 3 ", record.Place{})
+	b.Close()
+	b.Close()
+	b.Close()
+	e := session.Read(r)
+	if e == nil || e.Method != "NOTIFY" || len(e.Profiles) != 1 || e.Profiles[0] != (session.Profile{Service: session.MCVideo, User: "sip:alice@example.org", Index: 3}) {
+		t.Errorf("%+v", e)
+	}
+	// Ranges that point nowhere are survived.
+	for i := range r.Nodes {
+		r.Nodes[i].Flags |= record.HasRange
+		r.Nodes[i].Src, r.Nodes[i].Off, r.Nodes[i].Len, r.Nodes[i].End = 9, 1<<31, 1<<31, 1<<30
+	}
+	session.Read(r)
+}

@@ -236,27 +236,8 @@ func (d *Details) protected() bool {
 	return len(d.Signatures) > 0
 }
 
-func (d *Details) encrypted() bool {
-	for i := range d.Infos {
-		if d.Infos[i].Encrypted > 0 {
-			return true
-		}
-	}
-	return false
-}
-
 // mc reports whether the message has a body that belongs to service authorisation.
 func (d *Details) mc() bool { return len(d.Infos) > 0 || len(d.IMessages) > 0 || len(d.Signatures) > 0 }
-
-// info returns the first info body of a service.
-func (d *Details) info(s Service) *Info {
-	for i := range d.Infos {
-		if d.Infos[i].Service == s {
-			return &d.Infos[i]
-		}
-	}
-	return nil
-}
 
 // frame is the frame that a message is cited by.
 func (e *Event) frame() uint64 {

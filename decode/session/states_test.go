@@ -826,3 +826,33 @@ func TestTags(t *testing.T) {
 		t.Errorf("%+v", c)
 	}
 }
+
+func TestClaims(t *testing.T) {
+	for in, want := range map[string]string{`"a"`: "a", `"a\u0062"`: "ab", `["x","y"]`: "x y", "": "", `"`: "", "12": "", `{"a":1}`: "", `[1]`: "", "null": ""} {
+		if got := jsonText(in); got != want {
+			t.Errorf("jsonText(%s) = %q, want %q", in, got, want)
+		}
+	}
+	for in, want := range map[string]int64{"1704070800": 1704070800, "1704070800.9": 1704070800, "1.7e9": 1700000000, "-5": -5} {
+		if got, ok := jsonSeconds(in); !ok || got != want {
+			t.Errorf("jsonSeconds(%s) = %d", in, got)
+		}
+	}
+	for _, in := range []string{"", "x", `"1"`, "1e300", "NaN", "-1e300"} {
+		if _, ok := jsonSeconds(in); ok {
+			t.Errorf("jsonSeconds(%q) is a time", in)
+		}
+	}
+	// Far times must not overflow in JSON.
+	var s scene
+	s.answer(s.request("REGISTER", auth(alice, clientID), func(e *Event) { e.Infos[0].Token.Exp = 1 << 60 }), 200)
+	if line := s.run(t).one(t).AppendJSON(nil); !json.Valid(line) || strings.Contains(string(line), `"expires"`) {
+		t.Errorf("%s", line)
+	}
+	if f := copyFrames(make([]uint64, 100)); len(f) != maxFrames {
+		t.Errorf("%d frames", len(f))
+	}
+	if s := clipText(strings.Repeat("é", 10), 5); s != "éé…" {
+		t.Errorf("clipped to %q", s)
+	}
+}
