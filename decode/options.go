@@ -1,6 +1,9 @@
 package decode
 
 import (
+	"time"
+
+	"github.com/mcxdump/mcxdump/decode/capture"
 	"github.com/mcxdump/mcxdump/decode/flow"
 	"github.com/mcxdump/mcxdump/decode/record"
 	"github.com/mcxdump/mcxdump/keys"
@@ -28,6 +31,18 @@ type Options struct {
 	TwoPasses bool
 	// Explain is the number of the message whose search for keys is recorded step by step; 0 for none.
 	Explain uint64
+	// Tap sees every frame before it is decoded, and which frames messages came in; nil for none. The collecting pass
+	// of TwoPasses does not show it anything.
+	Tap Tap
+	// Patience is how long reading may wait for output that is stuck; 0 for ever. After that messages are left out,
+	// counted and told of: a live capture must go on reading. Keys in them are learned all the same.
+	Patience time.Duration
+}
+
+// A Tap looks on while frames are read, in the goroutine that reads. A capture.FileWriter is one.
+type Tap interface {
+	Frame(f *capture.Frame) *capture.Notice
+	Message(file string, frames []uint64)
 }
 
 // A Tracker follows what spans messages (package session). Read is pure and called by the workers with each finished

@@ -3,6 +3,7 @@ package decode
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"runtime"
 	"sync"
@@ -103,6 +104,7 @@ func Run(ctx context.Context, src capture.Source, opt Options, sink Sink) (*Summ
 	<-written
 
 	p.sum.add(p.flow, src.Stats())
+	p.sum.unprinted = p.unprinted
 	p.sum.headers = opt.headersOnly()
 	if p.writeErr != nil {
 		return &p.sum, p.writeErr
@@ -135,6 +137,10 @@ type pipeline struct {
 	number uint64
 	plan   planner
 
+	stuck      bool   // output did not move on within Options.Patience; under mu, as the next two
+	unprinted  uint64 // messages left out for it
+	unreported uint64 // of them, those that no finding has told of
+
 	flow     flow.Stats
 	sum      Summary // the writer's until it has ended
 	writeErr error
@@ -153,7 +159,10 @@ func (p *pipeline) read(src capture.Source) error {
 	close(stop)
 	ticking.Wait()
 	p.mu.Lock()
-	p.flush()
+	if p.flush(); p.unreported > 0 {
+		p.confess()
+		p.flush()
+	}
 	p.mu.Unlock()
 	p.flow = dec.Stats()
 	if err == io.EOF || err == errStop {
@@ -173,12 +182,27 @@ func (p *pipeline) frames(src capture.Source, dec *flow.Decoder) error {
 			return context.Cause(p.ctx)
 		}
 		if err := src.Next(&f); err != nil {
+			if notice, ok := err.(*capture.Notice); ok {
+				p.notice(notice)
+				n-- // it is no frame
+				continue
+			}
 			return err
+		}
+		if p.opt.Tap != nil {
+			if notice := p.opt.Tap.Frame(&f); notice != nil {
+				p.notice(notice)
+			}
 		}
 		ff.Number, ff.Time, ff.Data, ff.Orig, ff.Link = f.Number, f.Time, f.Data, f.Orig, f.Link
 		ff.File, ff.FileIndex, ff.Interface = f.File, f.FileIndex, f.Interface
 		dec.Frame(&ff)
 	}
+}
+
+// notice makes a finding of what a source or a tap has to tell.
+func (p *pipeline) notice(n *capture.Notice) {
+	p.Finding(n.Finding, flow.Context{Time: n.Time, Interface: n.Interface})
 }
 
 // tick hands over a batch that has been waiting, so that a growing pipe prints its messages as they come.
@@ -204,6 +228,9 @@ func (p *pipeline) tick(stop chan struct{}) {
 // Unit takes one framed message from the flow decoder.
 func (p *pipeline) Unit(u *flow.Unit) {
 	p.number++
+	if p.opt.Tap != nil {
+		p.opt.Tap.Message(u.File, u.Frames)
+	}
 	it := item{unit: *u, number: p.number}
 	if p.plan.ring != nil {
 		it.promise, it.mikey = p.plan.plan(u, p.number)
@@ -244,8 +271,75 @@ func (p *pipeline) flush() {
 		return
 	}
 	p.cur = nil
-	p.order <- b
+	if !p.offer(b) {
+		p.leaveOut(b)
+		return
+	}
 	p.work <- b
+	if p.unreported > 0 {
+		p.confess()
+	}
+}
+
+// offer queues a batch for output, with patience. Once it has run out, nothing waits until the output moves again.
+func (p *pipeline) offer(b *batch) bool {
+	select {
+	case p.order <- b:
+		p.stuck = false
+		return true
+	default:
+	}
+	if p.opt.Patience <= 0 {
+		p.order <- b
+		return true
+	}
+	if !p.stuck {
+		t := time.NewTimer(p.opt.Patience)
+		defer t.Stop()
+		select {
+		case p.order <- b:
+			return true
+		case <-t.C:
+			p.stuck = true
+		}
+	}
+	return false
+}
+
+// leaveOut drops a batch that output has no room for, but learns the keys in it: they may be needed for days.
+func (p *pipeline) leaveOut(b *batch) {
+	for i := range b.items {
+		it := &b.items[i]
+		if it.number != 0 {
+			p.unprinted++
+			p.unreported++
+		}
+		for _, raw := range it.mikey {
+			p.opt.Ring.Unwrap(&keys.Query{Seq: it.number, Ctx: p.ctx, Time: time.Unix(0, it.unit.Time)}, raw)
+		}
+		if it.promise != nil {
+			it.promise.Keep()
+		}
+	}
+	p.recycle(b)
+}
+
+// confess tells of messages that were left out, ahead of the next ones.
+func (p *pipeline) confess() {
+	n := p.unreported
+	p.unreported = 0
+	p.append(item{finding: record.Finding{ID: "output-slow", Severity: record.Warning, Clause: "mcxdump",
+		Message: fmt.Sprintf("%d messages were decoded by nobody: what reads the output stood still, and capturing does not wait for it", n)}}, 256)
+}
+
+func (p *pipeline) recycle(b *batch) {
+	clear(b.items)
+	clear(b.held)
+	if cap(b.out) > 4<<20 {
+		b.out = nil
+	}
+	b.items, b.out, b.held, b.size, b.stats = b.items[:0], b.out[:0], b.held[:0], 0, workStats{}
+	p.pool.Put(b)
 }
 
 func (p *pipeline) worker() {
@@ -304,13 +398,7 @@ func (p *pipeline) write() {
 			}
 		}
 		p.sum.work.merge(&b.stats)
-		clear(b.items)
-		clear(b.held)
-		if cap(b.out) > 4<<20 {
-			b.out = nil
-		}
-		b.items, b.out, b.held, b.size, b.stats = b.items[:0], b.out[:0], b.held[:0], 0, workStats{}
-		p.pool.Put(b)
+		p.recycle(b)
 	}
 }
 

@@ -16,6 +16,8 @@ type Summary struct {
 	Flow    flow.Stats
 	work    workStats
 	headers bool // bodies were not read
+
+	unprinted uint64 // messages left out because output stood still
 }
 
 // workStats are the counters of the parallel stage; one per batch, merged in order.
@@ -117,7 +119,7 @@ func (s *Summary) Lost() bool {
 			return true
 		}
 	}
-	return s.Capture.Drops > 0 || s.Capture.Errors > 0 || f.Gaps > 0 || f.FragmentTimedOut > 0 || len(f.UnknownLinks) > 0 || s.work.Dropped > 0
+	return s.unprinted > 0 || s.Capture.Drops > 0 || s.Capture.Errors > 0 || f.Gaps > 0 || f.FragmentTimedOut > 0 || len(f.UnknownLinks) > 0 || s.work.Dropped > 0
 }
 
 // Messages is the number of SIP messages.
@@ -167,6 +169,9 @@ func (s *Summary) Record() *record.Record {
 		if n > 0 {
 			b.Entry(fSumLimits, flow.Limit(l).String(), strconv.FormatUint(n, 10), record.Place{})
 		}
+	}
+	if s.unprinted > 0 {
+		b.Entry(fSumLimits, "output-slow", strconv.FormatUint(s.unprinted, 10), record.Place{})
 	}
 	b.Close()
 	if len(f.UnknownLinks) > 0 {

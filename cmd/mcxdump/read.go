@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/mcxdump/mcxdump/decode"
 	"github.com/mcxdump/mcxdump/decode/capture"
@@ -42,6 +43,7 @@ type readOptions struct {
 	onePass     bool
 	checks      bool
 	keyFlags
+	writeFlags
 }
 
 func newRead(s *streams) *cobra.Command {
@@ -70,6 +72,15 @@ Exit codes: 0 fine (malformed traffic included), 1 unreadable or cut-off input o
 	f := cmd.Flags()
 	f.SortFlags = false
 	f.StringArrayVarP(&o.files, "read-file", "r", nil, "capture `FILE`, the same as an argument")
+	o.register(f)
+	f.Uint64Var(&o.explain, "explain", 0, "for message `N`: every key, identity and variant tried, in order")
+	f.BoolVar(&o.onePass, "one-pass", false, "do not read a file twice to let late keys open earlier messages")
+	o.writeFlags.register(f)
+	return cmd
+}
+
+// register adds the flags that read shares with live.
+func (o *readOptions) register(f *pflag.FlagSet) {
 	f.StringVarP(&o.format, "type", "T", "", "output `FORMAT`: table, tree, json or fields (default table)")
 	f.StringArrayVarP(&o.fields, "field", "e", nil, "field `NAME` for -T fields (mcxdump fields lists them)")
 	f.StringArrayVarP(&o.enc, "encoding", "E", nil, "as tshark's: header=y, separator=/t, occurrence=f|l|a, aggregator=, quote=d|s|n")
@@ -84,74 +95,32 @@ Exit codes: 0 fine (malformed traffic included), 1 unreadable or cut-off input o
 	f.StringVarP(&o.timeStyle, "time", "t", "auto", "times: auto, relative (r), utc or epoch (e)")
 	f.StringVar(&o.color, "color", "auto", "colour: auto, always or never (NO_COLOR holds)")
 	o.keyFlags.register(f)
-	f.Uint64Var(&o.explain, "explain", 0, "for message `N`: every key, identity and variant tried, in order")
 	f.BoolVar(&o.checks, "check", false, "conformance checks and sessions in the one-line view and fields too (tree and JSON always have them)")
-	f.BoolVar(&o.onePass, "one-pass", false, "do not read a file twice to let late keys open earlier messages")
 	f.BoolVar(&o.showSecrets, "show-secrets", false, "print keys and whole tokens")
 	f.BoolVar(&o.redact, "redact", false, "replace identities and tokens by pseudonyms, for sharing")
 	f.IntVar(&o.workers, "workers", 0, "parallel decoders (default: one per processor)")
-	return cmd
 }
 
 func (o *readOptions) run(ctx context.Context, s *streams) error {
 	if len(o.files) == 0 {
 		return usage("read needs a capture FILE, or - for standard input")
 	}
-	format, err := o.formatName()
+	p, err := o.printing(s)
 	if err != nil {
 		return err
 	}
-	ro, err := o.outputOptions(s)
-	if err != nil {
-		return err
-	}
-	form, err := output.New(format, ro)
-	if err != nil {
-		return &usageError{err}
-	}
-	if o.workers < 0 {
-		return usage("--workers is at least 1, or 0 for one per processor")
-	}
-	if o.explain != 0 && o.filter == "" {
-		o.filter = fmt.Sprintf("number == %d", o.explain)
-	}
-	want := form.Needs()
-	var filt *filter.Filter
-	if o.filter != "" {
-		if filt, err = filter.Compile(o.filter); err != nil {
-			return &usageError{err}
-		}
-		need := filt.Needs()
-		want.Merge(need)
-	}
-	sink := &readSink{form: form, filt: filt, out: s.out, quiet: o.quiet, messagesOnly: format == "fields" && !o.wantsOthers()}
-	if !o.quiet {
-		if h := output.AppendHeader(nil, form); len(h) > 0 {
-			if _, err := s.out.Write(h); err != nil {
-				return err
-			}
-		}
-	}
-
 	files, ndjson, err := o.sniff(s)
 	if err != nil {
 		return err
 	}
 	if ndjson {
-		return o.readBack(s, files, sink)
+		return o.readBack(s, files, p.sink)
 	}
-	material, err := o.keyFlags.load(s)
+	opt, err := o.decoding(s, p)
 	if err != nil {
 		return err
 	}
-	opt := decode.Options{Want: want, ShowSecrets: o.showSecrets, Workers: o.workers, MaxFrames: o.frames, TwoPasses: !o.onePass, Explain: o.explain}
-	opt.FieldsOnly = format == "fields" && !o.redact && !o.quiet && o.filter == "" && !o.wantsWords()
-	if o.checks || want.Everything() {
-		opt.Tracker = tracker{Tracker: session.NewTracker(session.Config{})}
-		opt.Checks = &decode.CheckConfig{}
-	}
-	if material != nil {
-		opt.Ring = keys.NewRing(material, keys.RingLimits{})
+	if opt.Ring != nil {
 		defer opt.Ring.Close()
 	}
 	src, err := capture.Open(files, capture.Options{Stdin: s.in})
@@ -159,11 +128,21 @@ func (o *readOptions) run(ctx context.Context, s *streams) error {
 		return err
 	}
 	defer src.Close()
+	w, err := o.writeFlags.open(s, o.quiet, capture.WriteOptions{})
+	if err != nil {
+		return err
+	}
+	if w != nil {
+		opt.Tap = w
+	}
 	bar := newProgress(s, src, terminal(s.out) > 0 && !o.quiet)
-	sum, err := decode.Run(ctx, src, opt, sink)
+	sum, err := decode.Run(ctx, src, opt, p.sink)
 	bar.stop()
-	if serr := o.summary(s, sum, format, ro, sink); err == nil {
+	if serr := o.summary(s, sum, p.format, p.ro, p.sink); err == nil {
 		err = serr
+	}
+	if werr := o.writeFlags.close(s, w); err == nil {
+		err = werr
 	}
 	if err == nil && sum != nil && o.explain > sum.Messages() {
 		err = fmt.Errorf("--explain %d: there are %d messages", o.explain, sum.Messages())
@@ -176,6 +155,72 @@ func (o *readOptions) run(ctx context.Context, s *streams) error {
 		return errReported
 	}
 	return err
+}
+
+// A printing is how records are shown.
+type printing struct {
+	format string
+	ro     output.Options
+	want   record.Want
+	sink   *readSink
+}
+
+// printing reads the flags about output, and prints a first line where the format has one.
+func (o *readOptions) printing(s *streams) (*printing, error) {
+	format, err := o.formatName()
+	if err != nil {
+		return nil, err
+	}
+	ro, err := o.outputOptions(s)
+	if err != nil {
+		return nil, err
+	}
+	form, err := output.New(format, ro)
+	if err != nil {
+		return nil, &usageError{err}
+	}
+	if o.workers < 0 {
+		return nil, usage("--workers is at least 1, or 0 for one per processor")
+	}
+	if o.explain != 0 && o.filter == "" {
+		o.filter = fmt.Sprintf("number == %d", o.explain)
+	}
+	want := form.Needs()
+	var filt *filter.Filter
+	if o.filter != "" {
+		if filt, err = filter.Compile(o.filter); err != nil {
+			return nil, &usageError{err}
+		}
+		need := filt.Needs()
+		want.Merge(need)
+	}
+	sink := &readSink{form: form, filt: filt, out: s.out, quiet: o.quiet, messagesOnly: format == "fields" && !o.wantsOthers()}
+	if !o.quiet {
+		if h := output.AppendHeader(nil, form); len(h) > 0 {
+			if _, err := s.out.Write(h); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return &printing{format, ro, want, sink}, nil
+}
+
+// decoding reads the flags about decoding. The ring, if there is one, is the caller's to close.
+func (o *readOptions) decoding(s *streams, p *printing) (decode.Options, error) {
+	material, err := o.keyFlags.load(s)
+	if err != nil {
+		return decode.Options{}, err
+	}
+	opt := decode.Options{Want: p.want, ShowSecrets: o.showSecrets, Workers: o.workers, MaxFrames: o.frames, TwoPasses: !o.onePass, Explain: o.explain}
+	opt.FieldsOnly = p.format == "fields" && !o.redact && !o.quiet && o.filter == "" && !o.wantsWords()
+	if o.checks || p.want.Everything() {
+		opt.Tracker = tracker{Tracker: session.NewTracker(session.Config{})}
+		opt.Checks = &decode.CheckConfig{}
+	}
+	if material != nil {
+		opt.Ring = keys.NewRing(material, keys.RingLimits{})
+	}
+	return opt, nil
 }
 
 func (o *readOptions) formatName() (string, error) {
@@ -380,7 +425,7 @@ func (o *readOptions) summary(s *streams, sum *decode.Summary, format string, ro
 	}
 	rec := sum.Record()
 	switch {
-	case o.quiet || format == "json":
+	case (o.quiet || format == "json") && o.path != "-":
 		if sink.filt != nil && format == "json" && !o.quiet && !sink.filt.Match(rec) {
 			return nil
 		}

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/mcxdump/mcxdump/decode/capture"
+	"github.com/mcxdump/mcxdump/internal/bpf"
 	"github.com/mcxdump/mcxdump/internal/filter"
 	"github.com/mcxdump/mcxdump/output"
 )
@@ -89,6 +90,10 @@ func (s *streams) complain(err error) {
 	if errors.As(err, &fe) && fe.Hint != "" && !strings.Contains(err.Error(), fe.Hint) {
 		fmt.Fprintf(s.err, "  %s\n", output.Safe(fe.Hint))
 	}
+	var be *bpf.Error
+	if errors.As(err, &be) && be.Hint != "" {
+		fmt.Fprintf(s.err, "  %s\n", output.Safe(be.Hint))
+	}
 	var ce *capture.FileError
 	if errors.As(err, &ce) && ce.Hint != "" {
 		fmt.Fprintf(s.err, "  %s\n", output.Safe(ce.Hint))
@@ -118,7 +123,7 @@ and what breaks which clause.`,
 	}
 	root.SetVersionTemplate("mcxdump {{.Version}}\n")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
-	root.AddCommand(newRead(s), newFields(s), newKeys(s), newDecode(s), newLab(s), newSessions(s), newLadder(s), newCheck(s))
+	root.AddCommand(newRead(s), newLive(s), newFields(s), newKeys(s), newDecode(s), newLab(s), newSessions(s), newLadder(s), newCheck(s))
 	for _, c := range append(root.Commands(), root) {
 		args := c.Args
 		if args == nil {

@@ -65,6 +65,7 @@ type ring struct {
 	lo    int            // index of the loopback interface, for any
 	seen  uint64         // drops reported so far
 
+	asking            sync.Mutex // for statistics, against close
 	received, dropped atomic.Uint64
 }
 
@@ -199,6 +200,8 @@ func (r *ring) close() {
 		unix.Munmap(r.mem)
 		r.mem = nil
 	}
+	r.asking.Lock()
+	defer r.asking.Unlock()
 	if r.fd >= 0 {
 		unix.Close(r.fd)
 		r.fd = -1
@@ -509,6 +512,11 @@ func (l *live) drained() bool {
 
 // statistics adds what the kernel counted since it was last asked. The kernel counts lost frames as received ones too.
 func (r *ring) statistics() {
+	r.asking.Lock()
+	defer r.asking.Unlock()
+	if r.fd < 0 {
+		return
+	}
 	st, err := unix.GetsockoptTpacketStatsV3(r.fd, unix.SOL_PACKET, unix.PACKET_STATISTICS)
 	if err != nil {
 		return
@@ -618,6 +626,7 @@ func (l *live) Close() error {
 func (l *live) Stats() Stats {
 	st := Stats{Files: len(l.rings), Frames: l.frames.Load(), Octets: l.octets.Load(), Truncated: l.cut.Load(), Backward: l.backward.Load()}
 	for _, r := range l.rings {
+		r.statistics()
 		st.Drops += r.dropped.Load()
 	}
 	return st
@@ -627,8 +636,8 @@ func (l *live) Stats() Stats {
 func (l *live) Devices() []Device {
 	list := make([]Device, len(l.rings))
 	for k, r := range l.rings {
+		r.statistics()
 		list[k] = Device{Name: r.name, Link: r.link, SnapLen: l.o.SnapLen, Filter: strings.TrimSpace(l.o.Filter), Received: r.received.Load(), Dropped: r.dropped.Load()}
 	}
 	return list
 }
-

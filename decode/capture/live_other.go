@@ -7,4 +7,3 @@ func OpenLive([]string, LiveOptions) (Live, error) { return nil, ErrNoLive }
 
 // Interfaces is not to be had on this system.
 func Interfaces() ([]Interface, error) { return nil, ErrNoLive }
-

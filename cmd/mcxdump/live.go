@@ -1,0 +1,276 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime/metrics"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mcxdump/mcxdump/decode"
+	"github.com/mcxdump/mcxdump/decode/capture"
+	"github.com/mcxdump/mcxdump/decode/record"
+	"github.com/mcxdump/mcxdump/internal/bpf"
+	"github.com/mcxdump/mcxdump/output"
+)
+
+// liveOptions are the flags of live.
+type liveOptions struct {
+	readOptions
+	ifaces     []string
+	capture    string // -f
+	list       bool
+	snap       int
+	ringSize   int
+	promisc    bool
+	keepRights bool
+}
+
+// patience is how long live waits for output that stands still before it leaves messages out.
+const patience = 500 * time.Millisecond
+
+func newLive(s *streams) *cobra.Command {
+	var o liveOptions
+	cmd := &cobra.Command{
+		Use:   "live -i IFACE",
+		Short: "Decode what network interfaces see, as it comes",
+		Long: `Decode frames from network interfaces of Linux, as read does from files, and write them to files (docs/live.md).
+
+Filters (-f) are in tcpdump's language and run in the kernel; "sip" is a filter that sheds media and keeps whatever may
+carry SIP. The right to capture is needed (setcap cap_net_raw+ep) and given up as soon as the sockets are open.
+
+SIGINT and SIGTERM end with the summary and code 0, SIGUSR1 prints statistics, SIGHUP begins a new file (-w).
+
+Exit codes: 0 ended by a signal or -c, 1 no capture or lost output, 2 usage.`,
+		Example: `  mcxdump live -D
+  mcxdump live -i eth0
+  mcxdump live -i eth0 -i eth1 -f 'udp port 5060 or ip[6:2] & 0x1fff != 0' --json
+  mcxdump live -i any -f sip -w trace.pcapng -b filesize:100000 -b files:20 --compress zstd --quiet
+  mcxdump live -i eth0 -w sip.pcapng --only-sip -Y 'sip.method == "REGISTER"'`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context(), s) },
+	}
+	f := cmd.Flags()
+	f.SortFlags = false
+	f.StringArrayVarP(&o.ifaces, "interface", "i", nil, "`IFACE` to capture on, or any for all; may be given several times")
+	f.StringVarP(&o.capture, "filter", "f", "", "capture `FILTER` in tcpdump's language, the preset sip, or what tcpdump -ddd prints")
+	f.BoolVarP(&o.list, "list-interfaces", "D", false, "list the interfaces")
+	f.IntVarP(&o.snap, "snapshot-length", "s", 0, "keep so many `OCTETS` of a frame (default 262144)")
+	f.IntVarP(&o.ringSize, "buffer-size", "B", 32, "the kernel's ring for each interface, in `MiB`")
+	f.BoolVar(&o.promisc, "promiscuous", false, "take frames for other stations too")
+	o.writeFlags.register(f)
+	o.register(f)
+	f.BoolVar(&o.keepRights, "keep-rights", false, "do not give up capabilities and files once the sockets are open")
+	return cmd
+}
+
+func (o *liveOptions) run(ctx context.Context, s *streams) error {
+	if o.list {
+		return listInterfaces(s)
+	}
+	switch {
+	case len(o.ifaces) == 0:
+		return usage("live needs an interface: -i IFACE; live -D lists them")
+	case o.ringSize < 1 || o.ringSize > 2047:
+		return usage("--buffer-size is 1 to 2047 MiB")
+	case o.snap < 0 || o.snap > 0 && o.snap < 64:
+		return usage("--snapshot-length is at least 64")
+	}
+	p, err := o.printing(s)
+	if err != nil {
+		return err
+	}
+	opt, err := o.decoding(s, p)
+	if err != nil {
+		return err
+	}
+	if opt.Ring != nil {
+		defer opt.Ring.Close()
+	}
+	opt.Patience = patience
+	src, err := capture.OpenLive(o.ifaces, capture.LiveOptions{SnapLen: o.snap, Ring: o.ringSize << 20, Promisc: o.promisc, Filter: o.capture})
+	if err != nil {
+		if _, ok := errors.AsType[*bpf.Error](err); ok {
+			return &usageError{err}
+		}
+		return err
+	}
+	defer src.Close()
+	for _, d := range src.Devices() {
+		if better, loses := bpf.LosesFragments(o.capture, bpf.Target{Link: d.Link}); loses {
+			fmt.Fprintf(s.err, "mcxdump: warning: this filter loses all fragments of a message but the first, which alone has ports; with them:\n  -f '%s'\n", output.Safe(better))
+			break
+		}
+	}
+	w, err := o.writeFlags.open(s, o.quiet, capture.WriteOptions{Devices: src.Devices, Snap: o.snap, Filter: o.capture})
+	if err != nil {
+		return err
+	}
+	if w != nil {
+		opt.Tap = w
+	}
+	if !o.keepRights {
+		var dirs []string
+		if w != nil && o.path != "-" {
+			dirs = append(dirs, filepath.Dir(o.path))
+		}
+		// Nothing of the wire has been looked at so far.
+		if _, err := capture.Confine(dirs...); err != nil {
+			fmt.Fprintf(s.err, "mcxdump: note: rights are not given up: %s\n", output.Safe(err.Error()))
+		}
+	}
+
+	live := &liveRun{s: s, src: src, w: w, begun: time.Now(), sink: &countingSink{readSink: p.sink}}
+	stop := live.watch(ctx, terminal(s.err) > 0 && terminal(s.out) == 0)
+	sum, err := decode.Run(context.WithoutCancel(ctx), src, opt, live.sink)
+	stop()
+	if serr := o.summary(s, sum, p.format, p.ro, p.sink); err == nil {
+		err = serr
+	}
+	if werr := o.writeFlags.close(s, w); err == nil {
+		err = werr
+	}
+	return err
+}
+
+func listInterfaces(s *streams) error {
+	list, err := capture.Interfaces()
+	if err != nil {
+		return err
+	}
+	for _, i := range list {
+		if _, err := fmt.Fprintf(s.out, "%d. %s\n", i.Index, output.Safe(i.String())); err != nil {
+			return err
+		}
+	}
+	_, err = fmt.Fprintf(s.out, "any: all of them at once, %s\n", capture.LinkName(276))
+	return err
+}
+
+// countingSink counts what is printed, for the statistics of a run that goes on.
+type countingSink struct {
+	*readSink
+	messages, errors, warnings, notes atomic.Uint64
+}
+
+func (k *countingSink) Encode(dst []byte, r *record.Record) []byte {
+	if r.Type == record.Message {
+		k.messages.Add(1)
+	}
+	for i := range r.Findings {
+		switch r.Findings[i].Severity {
+		case record.Error:
+			k.errors.Add(1)
+		case record.Warning:
+			k.warnings.Add(1)
+		default:
+			k.notes.Add(1)
+		}
+	}
+	return k.readSink.Encode(dst, r)
+}
+
+// liveRun is what the goroutine that listens to signals looks at.
+type liveRun struct {
+	s     *streams
+	src   capture.Live
+	w     *capture.FileWriter
+	sink  *countingSink
+	begun time.Time
+}
+
+// watch listens to signals and draws the status line until the function that it gives is called. When ctx ends, the
+// capture does; another signal after that ends the program at once, with whole files.
+func (l *liveRun) watch(ctx context.Context, status bool) func() {
+	done := make(chan struct{})
+	var work sync.WaitGroup
+	work.Go(func() {
+		sig := make(chan os.Signal, 4)
+		signal.Notify(sig, syscall.SIGUSR1)
+		if l.w != nil {
+			signal.Notify(sig, syscall.SIGHUP)
+		}
+		defer signal.Stop(sig)
+		again := make(chan os.Signal, 1)
+		defer signal.Stop(again)
+		var tick <-chan time.Time
+		if status {
+			t := time.NewTicker(500 * time.Millisecond)
+			defer t.Stop()
+			tick = t.C
+			defer io.WriteString(l.s.err, "\r\x1b[K")
+		}
+		ended := ctx.Done()
+		for {
+			select {
+			case <-done:
+				return
+			case <-ended:
+				ended = nil
+				signal.Notify(again, os.Interrupt, syscall.SIGTERM)
+				l.src.Stop()
+			case <-again:
+				if l.w != nil {
+					l.w.Close()
+				}
+				os.Exit(exitFailed)
+			case <-tick:
+				fmt.Fprintf(l.s.err, "\r%s\x1b[K", l.line())
+			case g := <-sig:
+				if g == syscall.SIGHUP {
+					if err := l.w.Reopen(); err != nil {
+						fmt.Fprintf(l.s.err, "mcxdump: beginning a new file: %s\n", output.Safe(err.Error()))
+					}
+					continue
+				}
+				l.statistics()
+			}
+		}
+	})
+	return func() { close(done); work.Wait() }
+}
+
+// line is the status in one line.
+func (l *liveRun) line() string {
+	st := l.src.Stats()
+	s := fmt.Sprintf("%v: %d frames, %d messages", time.Since(l.begun).Round(time.Second), st.Frames, l.sink.messages.Load())
+	if st.Drops > 0 {
+		s += fmt.Sprintf(", %d frames lost", st.Drops)
+	}
+	if l.w != nil {
+		s += fmt.Sprintf(", %d written", l.w.Stats().Frames)
+	}
+	return s
+}
+
+// statistics is the answer to SIGUSR1.
+func (l *liveRun) statistics() {
+	var b strings.Builder
+	fmt.Fprintf(&b, "mcxdump: %s, %d octets; findings: %d errors, %d warnings, %d notes; memory %d MiB\n", l.line(), l.src.Stats().Octets,
+		l.sink.errors.Load(), l.sink.warnings.Load(), l.sink.notes.Load(), memory()>>20)
+	for _, d := range l.src.Devices() {
+		fmt.Fprintf(&b, "mcxdump: %s: %d received, %d lost\n", output.Safe(d.Name), d.Received, d.Dropped)
+	}
+	if l.w != nil {
+		w := l.w.Stats()
+		fmt.Fprintf(&b, "mcxdump: %s: file %d, %d frames written, %d not written\n", output.Safe(w.Name), w.Files, w.Frames, w.Lost)
+	}
+	io.WriteString(l.s.err, b.String())
+}
+
+// memory is what the Go runtime holds, without the kernel's rings.
+func memory() uint64 {
+	m := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}}
+	metrics.Read(m)
+	return m[0].Value.Uint64() - m[1].Value.Uint64()
+}

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/mcxdump/mcxdump/decode/capture"
+)
+
+// writeFlags are the flags by which read and live write frames to files.
+type writeFlags struct {
+	path     string
+	ring     []string
+	compress string
+	onlySIP  bool
+}
+
+func (w *writeFlags) register(f *pflag.FlagSet) {
+	f.StringVarP(&w.path, "write", "w", "", "write frames to `FILE`, as pcapng (- is standard output, with --quiet)")
+	f.StringArrayVarP(&w.ring, "ring-buffer", "b", nil, "with -w, as dumpcap: duration:`SECONDS`, filesize:kB or packets:N begin a new file, files:N keeps so many")
+	f.StringVar(&w.compress, "compress", "", "with -w: gzip or zstd, when a file is closed")
+	f.BoolVar(&w.onlySIP, "only-sip", false, "with -w: only frames that carried SIP, and their fragments")
+}
+
+// open creates the writer; nil without -w.
+func (w *writeFlags) open(s *streams, quiet bool, o capture.WriteOptions) (*capture.FileWriter, error) {
+	if w.path == "" {
+		if len(w.ring) > 0 || w.compress != "" || w.onlySIP {
+			return nil, usage("-b, --compress and --only-sip need -w FILE")
+		}
+		return nil, nil
+	}
+	if w.path == "-" && !quiet {
+		return nil, usage("-w - writes the capture to standard output: add --quiet")
+	}
+	o.Compress, o.OnlySIP, o.Stdout, o.Application = w.compress, w.onlySIP, s.out, "mcxdump "+version()
+	for _, b := range w.ring {
+		key, val, _ := strings.Cut(b, ":")
+		n, err := strconv.ParseFloat(val, 64)
+		if err != nil || !(n > 0) || n > math.MaxInt32 || key != "duration" && n != math.Trunc(n) {
+			return nil, usage("-b %s: a number above 0 is expected behind %s:", b, key)
+		}
+		switch key {
+		case "duration":
+			o.Duration = time.Duration(n * float64(time.Second))
+		case "filesize":
+			o.FileSize = int64(n) * 1000
+		case "packets":
+			o.Packets = uint64(n)
+		case "files":
+			o.Files = int(n)
+		default:
+			return nil, usage("-b %s is unknown; there are duration, filesize, packets and files", b)
+		}
+	}
+	if o.Files > 0 && o.Duration == 0 && o.FileSize == 0 && o.Packets == 0 {
+		return nil, usage("-b files:%d needs duration, filesize or packets too", o.Files)
+	}
+	switch w.compress {
+	case "", "gzip", "zstd":
+	default:
+		return nil, usage("--compress is gzip or zstd")
+	}
+	if w.path == "-" && (w.compress != "" || len(w.ring) > 0) {
+		return nil, usage("-w - can be neither rotated nor compressed")
+	}
+	fw, err := capture.NewFileWriter(w.path, o)
+	if err != nil {
+		return nil, err
+	}
+	return fw, nil
+}
+
+// close ends the files. Frames that could not be written are lost output.
+func (w *writeFlags) close(s *streams, fw *capture.FileWriter) error {
+	if fw == nil {
+		return nil
+	}
+	err := fw.Close()
+	st := fw.Stats()
+	if st.Late > 0 {
+		fmt.Fprintf(s.err, "mcxdump: warning: %d frames of messages were not held back any more when the message was complete, and are not in the file\n", st.Late)
+	}
+	if err != nil {
+		return fmt.Errorf("writing frames: %w; %d frames were written, %d are missing", err, st.Frames, st.Lost)
+	}
+	return nil
+}
