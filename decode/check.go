@@ -151,9 +151,10 @@ type checkRun struct {
 	pocs     []checkPoC
 	mikeys   []checkMikey
 	sigs     []checkSig
-	embedded []*Part // message/sip bodies
-	signed   []*Part // signed bodies
-	xmls     []*Part // XML bodies that can be signed
+	cover    map[string]bool // paths of the bodies to which a signature refers
+	embedded []*Part         // message/sip bodies
+	signed   []*Part         // signed bodies
+	xmls     []*Part         // XML bodies that can be signed
 
 	thirdParty bool
 }
@@ -281,8 +282,15 @@ func (c *checkRun) viewBody(body int, p *Part) {
 			isSigned = true
 			s := checkSig{node: i, key: c.str(c.child(i, sigKeyID)), state: c.str(c.child(i, sigState))}
 			for k := range r.Children(i) {
-				if r.Nodes[k].Field == sigRefs {
-					s.refs = append(s.refs, k)
+				if r.Nodes[k].Field != sigRefs {
+					continue
+				}
+				s.refs = append(s.refs, k)
+				if b := c.child(k, sigRefBody); b >= 0 {
+					if c.cover == nil {
+						c.cover = map[string]bool{}
+					}
+					c.cover[c.str(b)] = true
 				}
 			}
 			c.sigs = append(c.sigs, s)

@@ -73,16 +73,7 @@ func (c *checkRun) positions() {
 }
 
 // covered tells whether a signature refers to a body.
-func (c *checkRun) covered(p *Part) bool {
-	for i := range c.sigs {
-		for _, k := range c.sigs[i].refs {
-			if c.str(c.child(k, sigRefBody)) == p.Path {
-				return true
-			}
-		}
-	}
-	return false
-}
+func (c *checkRun) covered(p *Part) bool { return c.cover[p.Path] }
 
 // integrityOn tells whether integrity protection is enabled for a service, as far as that is known: by configuration, or
 // because the message has signatures for the service. Service nil stands for the only one there is.

@@ -126,8 +126,9 @@ func (c *checkRun) isThirdParty() bool {
 	if ok1 && ok2 && !sameAddress(&from.URI, &to.URI) {
 		return true
 	}
-	// A Contact that is a network element: no user, and a name instead of an address.
-	if len(c.contacts) == 0 || c.contacts[0].user || c.contacts[0].host == "" {
+	// A Contact that is a network element: no user, and a name instead of an address. A request with MC bodies is a
+	// client's all the same.
+	if len(c.infos) > 0 || len(c.mikeys) > 0 || len(c.contacts) == 0 || c.contacts[0].user || c.contacts[0].host == "" {
 		return false
 	}
 	_, err := netip.ParseAddr(strings.Trim(c.contacts[0].host, "[]"))
@@ -247,7 +248,7 @@ func (c *checkRun) receivers() {
 		if to == "" {
 			continue
 		}
-		for j := range c.mikeys[:i] {
+		for j := range c.mikeys[:min(i, maxCompared)] {
 			o := &c.mikeys[j]
 			if c.str(c.child(o.node, mikeyBody.responder)) == to && c.sessionsOverlap(o.node, k.node) {
 				c.fire("REG-13", nil, k.p, mikeyBody.responder, c.at(r), "MIKEY bodies in one request must address different MDSIs: bodies %s and %s are both for %q", o.p.Path, k.p.Path, to)
@@ -273,6 +274,9 @@ func (c *checkRun) receivers() {
 		}
 	}
 }
+
+// maxCompared bounds the I_MESSAGEs of one request with which each is compared; nobody has more than one for each service.
+const maxCompared = 16
 
 func (c *checkRun) isMDSI(s string) bool {
 	for _, m := range c.cfg.MDSI {

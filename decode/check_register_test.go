@@ -361,6 +361,53 @@ func TestSilence(t *testing.T) {
 	}
 }
 
+// TestOtherServices holds the clauses of findings to the specification of the service.
+func TestOtherServices(t *testing.T) {
+	x := &checkLab{labWorld(t), lab.KnownCSK()}
+	for name, want := range map[string]string{"mcptt": "TS 24.379 7.2.1", "mcvideo": "TS 24.281 7.2.1", "mcdata": "TS 24.282 7.2.1"} {
+		d := x.register(x.tok(false) + x.cid(false))
+		if name != "mcptt" {
+			asService(d, name, strings.TrimPrefix(name, "mc"), "")
+		}
+		d.header("Contact", "Contact: <sip:ue1@192.0.2.10:5060>")
+		r := checked(t, d.bytes(), CheckConfig{}, "tls")
+		if got := strings.Join(registered(r), " "); got != "REG-01" || r.Findings[0].Clause != want || r.Findings[0].Body != "" {
+			t.Errorf("%s: %q %+v, want REG-01 and %s", name, got, r.Findings, want)
+		}
+		d = x.publish(x.tok(false))
+		d.header("P-Preferred-Service", "P-Preferred-Service: "+icsiPrefix+name)
+		d.header("Accept-Contact", "Accept-Contact: *;+g.3gpp."+name+";require;explicit")
+		if name != "mcptt" {
+			asService(d, name, strings.TrimPrefix(name, "mc"), "")
+		}
+		// MCData publishes the profile alone.
+		d.edit("settings+xml", "<am-settings><answer-mode>automatic</answer-mode></am-settings>", "", "<m:multiplex-support>true</m:multiplex-support>", "")
+		want := map[string]string{"mcptt": "PUB-12 PUB-18 PUB-23", "mcvideo": "PUB-12 PUB-18 PUB-23", "mcdata": "PUB-12"}[name]
+		r = checked(t, d.bytes(), CheckConfig{}, "tls")
+		if got := strings.Join(registered(r), " "); got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+}
+
+// TestCombined is one REGISTER for two services of which one signs: the other's body is none of its business.
+func TestCombined(t *testing.T) {
+	x := &checkLab{labWorld(t), lab.KnownCSK()}
+	d := x.register(x.tok(false) + x.cid(false))
+	v := asService(x.register(x.tok(false)+x.cid(false)), "mcvideo", "video", "")
+	v.parts[0].ContentID = "video@ue1"
+	x.sign(d)
+	d.parts = append(d.parts, x.mikey(), v.parts[0])
+	d.header("Contact", `Contact: <sip:ue1@192.0.2.10:5060>;+g.3gpp.mcptt;+g.3gpp.mcvideo;+g.3gpp.icsi-ref="urn%3Aurn-7%3A3gpp-service.ims.icsi.mcptt,urn%3Aurn-7%3A3gpp-service.ims.icsi.mcvideo"`)
+	if got := registered(checked(t, d.bytes(), CheckConfig{}, "tls")); got != nil {
+		t.Errorf("findings %q", got)
+	}
+	d.cfg.Integrity = On
+	if got := strings.Join(registered(checked(t, d.bytes(), d.cfg, "tls")), " "); got != "SEC-18 REG-11" {
+		t.Errorf("findings %q, want SEC-18 and REG-11 about MCVideo", got)
+	}
+}
+
 // TestInnerPaths looks where the findings about an embedded REGISTER point.
 func TestInnerPaths(t *testing.T) {
 	x := &checkLab{labWorld(t), lab.KnownCSK()}
