@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -13,6 +14,7 @@ import (
 	"github.com/mcxdump/mcxdump/decode"
 	"github.com/mcxdump/mcxdump/keys"
 	"github.com/mcxdump/mcxdump/output"
+	"github.com/mcxdump/mcxdump/sipparse"
 )
 
 // maxBody bounds what decode reads from standard input.
@@ -39,6 +41,10 @@ content. The octets may be raw, hex or base64; --form says which when guessing i
 				return fmt.Errorf("standard input is empty")
 			case len(raw) > maxBody:
 				return fmt.Errorf("the body is longer than %d octets", maxBody)
+			}
+			typ = strings.ToLower(typ)
+			if names := bodyNames(); typ != "" && !strings.Contains(typ, "/") && !slices.Contains(names, typ) {
+				return usage("--type %s is unknown; there are media types and %s", typ, strings.Join(names, ", "))
 			}
 			data, err := unform(raw, form)
 			if err != nil {
@@ -68,7 +74,7 @@ content. The octets may be raw, hex or base64; --form says which when guessing i
 			if explain {
 				opt.Explain = 1
 			}
-			rec := decode.Body(cmd.Context(), strings.ToLower(typ), data, when, opt)
+			rec := decode.Body(cmd.Context(), typ, data, when, opt)
 			_, err = s.out.Write(f.Append(nil, rec))
 			return err
 		},
@@ -86,8 +92,20 @@ content. The octets may be raw, hex or base64; --form says which when guessing i
 	return cmd
 }
 
+// bodyNames are the names that --type takes beside media types.
+func bodyNames() []string {
+	names := []string{"sip"}
+	for _, t := range decode.BodyTypes() {
+		if len(t.Types) > 0 {
+			names = append(names, t.Name)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
 // unform turns the text forms of octets into octets. "auto" takes hex when nothing but hex digits and blanks is there;
-// base64 is left as it is, since MIKEY bodies are recognised in it and other bodies are text.
+// base64 when XML, SDP, multipart or SIP is found in it; that of MIKEY is left as it is, since its dissector takes both.
 func unform(b []byte, form string) ([]byte, error) {
 	clean := bytes.Map(func(r rune) rune {
 		if r == ' ' || r == '\t' || r == '\r' || r == '\n' || r == ':' {
@@ -120,7 +138,21 @@ func unform(b []byte, form string) ([]byte, error) {
 				return out, nil
 			}
 		}
+		if out, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(string(clean), "=")); err == nil && looksLikeText(out) {
+			return out, nil
+		}
 		return b, nil
 	}
 	return nil, fmt.Errorf("--form is auto, raw, hex or base64")
+}
+
+// looksLikeText reports whether b begins as one of the bodies that are text.
+func looksLikeText(b []byte) bool {
+	b = bytes.TrimPrefix(bytes.TrimSpace(b), []byte("\xef\xbb\xbf"))
+	for _, p := range []string{"<", "v=0", "--", "{"} {
+		if len(b) >= 16 && bytes.HasPrefix(b, []byte(p)) {
+			return true
+		}
+	}
+	return sipparse.LooksLikeStart(b)
 }

@@ -178,6 +178,9 @@ func keysUID(s *streams) *cobra.Command {
 				if err != nil {
 					return &usageError{err}
 				}
+				if when.Unix()+ntpSeconds < int64(offset) {
+					return usage("--time %s is before the first key period, which begins %d s after 1 January 1900", when.Format(time.RFC3339), offset)
+				}
 				no = keys.PeriodOf(when, period, offset)
 			}
 			uid := keys.UID(user, kms, period, offset, no)
@@ -338,3 +341,6 @@ func (s *streams) pairs(rows [][2]string) error {
 	}
 	return b.Flush()
 }
+
+// ntpSeconds lie between the eras of NTP, which key periods count from, and of Unix.
+const ntpSeconds = 2208988800
