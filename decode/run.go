@@ -33,6 +33,8 @@ type batch struct {
 	held  []held // records that wait for the ordered stage, with their places in out
 	stats workStats
 	done  chan struct{}
+	// confessed is how many messages its findings say were left out.
+	confessed uint64
 }
 
 // item is a message or a finding about a stream, in capture order.
@@ -159,10 +161,12 @@ func (p *pipeline) read(src capture.Source) error {
 	close(stop)
 	ticking.Wait()
 	p.mu.Lock()
+	p.stuck = false // be patient once more, with the last messages and with what was left out
 	if p.flush(); p.unreported > 0 {
 		p.confess()
-		p.flush()
 	}
+	p.stuck = false
+	p.flush()
 	p.mu.Unlock()
 	p.flow = dec.Stats()
 	if err == io.EOF || err == errStop {
@@ -321,6 +325,7 @@ func (p *pipeline) leaveOut(b *batch) {
 			it.promise.Keep()
 		}
 	}
+	p.unreported += b.confessed // nobody was told
 	p.recycle(b)
 }
 
@@ -328,6 +333,11 @@ func (p *pipeline) leaveOut(b *batch) {
 func (p *pipeline) confess() {
 	n := p.unreported
 	p.unreported = 0
+	defer func() {
+		if p.cur != nil {
+			p.cur.confessed += n
+		}
+	}()
 	p.append(item{finding: record.Finding{ID: "output-slow", Severity: record.Warning, Clause: "mcxdump",
 		Message: fmt.Sprintf("%d messages were decoded by nobody: what reads the output stood still, and capturing does not wait for it", n)}}, 256)
 }
@@ -338,7 +348,7 @@ func (p *pipeline) recycle(b *batch) {
 	if cap(b.out) > 4<<20 {
 		b.out = nil
 	}
-	b.items, b.out, b.held, b.size, b.stats = b.items[:0], b.out[:0], b.held[:0], 0, workStats{}
+	b.items, b.out, b.held, b.size, b.confessed, b.stats = b.items[:0], b.out[:0], b.held[:0], 0, 0, workStats{}
 	p.pool.Put(b)
 }
 
