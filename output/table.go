@@ -11,7 +11,8 @@ import (
 // Legend explains the marks of the table's columns, for help texts.
 const Legend = `Marks: D2 two elements decrypted, E1 one encrypted without its key, F1 one whose decryption failed,
        V1 one covered by a verified signature, S1 by one that was not verified; "-" nothing protected.
-Findings: worst severity, number, ids, as in error(2):SEC-10,sip-bare-lf; "-" none.`
+Findings: worst severity, number, ids, as in error(2):SEC-10,sip-bare-lf; "-" none.
+A terminal of less than 110 columns goes without ports, transport and frame.`
 
 // tableFormat writes one line a message. Columns: number, time, source, destination, transport, method or status,
 // marks, findings, frame, words. On a pipe they are separated by blanks, each column without a blank of its own except
@@ -67,6 +68,10 @@ func newTable(o Options) (Format, error) {
 
 func (t *tableFormat) Needs() record.Want { return t.needs }
 
+// tightWidth is the width of a terminal below which ports, transport and frame are left out, for what matters (marks, findings
+// and words) would be cut off otherwise.
+const tightWidth = 110
+
 // row is what the table reads from the tree.
 type row struct {
 	method, reason, target string
@@ -115,31 +120,49 @@ func (t *tableFormat) Append(dst []byte, r *record.Record) []byte {
 func (t *tableFormat) line(l *line, r *record.Record) {
 	w := t.row(r)
 	var tmp [64]byte
+	number, when, addr, method := 5, t.timeWidth(), 21, 10
+	tight := l.max < tightWidth
+	if tight {
+		number, addr, method = 4, 12, 8
+		if t.style == TimeRelative {
+			when = 8
+		}
+	}
 	if r.Number == 0 {
-		l.cell("-", -5)
+		l.cell("-", -number)
 	} else {
-		l.octets(strconv.AppendUint(tmp[:0], r.Number, 10), -5)
+		l.octets(strconv.AppendUint(tmp[:0], r.Number, 10), -number)
 	}
 	if r.Type == record.SummaryType {
-		l.cell("-", -t.timeWidth())
+		l.cell("-", -when)
 	} else {
-		l.octets(appendTime(tmp[:0], r.Time, t.style, t.clock), -t.timeWidth())
+		at := appendTime(tmp[:0], r.Time, t.style, t.clock)
+		if tight && t.style == TimeRelative {
+			at = at[:max(len(at)-3, 0)] // milliseconds
+		}
+		l.octets(at, -when)
 	}
-	l.octets(appendAddrPort(tmp[:0], r.Src), 21)
+	end := appendAddrPort
+	if tight {
+		end = appendAddr
+	}
+	l.octets(end(tmp[:0], r.Src), addr)
 	if t.o.Terminal {
 		l.cell("→", 1)
 	} else {
 		l.cell("->", 2)
 	}
-	l.octets(appendAddrPort(tmp[:0], r.Dst), 21)
-	l.cell(dash(r.Transport), 4)
+	l.octets(end(tmp[:0], r.Dst), addr)
+	if !tight {
+		l.cell(dash(r.Transport), 4)
+	}
 	l.color1(methodColor(r, &w))
 	if w.status != 0 {
-		l.octets(strconv.AppendUint(tmp[:0], w.status, 10), 10)
+		l.octets(strconv.AppendUint(tmp[:0], w.status, 10), method)
 	} else if w.method != "" {
-		l.cell(oneWord(w.method), 10)
+		l.cell(oneWord(w.method), method)
 	} else {
-		l.cell(r.Type.String(), 10)
+		l.cell(r.Type.String(), method)
 	}
 	l.color0()
 	l.color1(markColor(r))
@@ -153,8 +176,9 @@ func (t *tableFormat) line(l *line, r *record.Record) {
 	if any {
 		l.color0()
 	}
-	switch len(r.Frames) {
-	case 0:
+	switch {
+	case tight:
+	case len(r.Frames) == 0:
 		l.cell("-", 5)
 	default:
 		l.octets(strconv.AppendUint(tmp[:0], r.Frames[len(r.Frames)-1], 10), 5)
@@ -218,6 +242,14 @@ func oneWord(s string) string {
 		}
 	}
 	return s
+}
+
+// appendAddr appends the address alone.
+func appendAddr(dst []byte, a netip.AddrPort) []byte {
+	if !a.Addr().IsValid() {
+		return append(dst, '-')
+	}
+	return a.Addr().WithZone("").AppendTo(dst)
 }
 
 func appendAddrPort(dst []byte, a netip.AddrPort) []byte {

@@ -36,6 +36,8 @@ func TestTable(t *testing.T) {
 		{"pipe", Options{}, response(), "    8 2023-11-14T22:13:20.623456789Z 10.0.0.2:5060         -> 10.0.0.1:5060         tcp  403        -     warning(5):a,b,c,… 13    Forbidden \\x1b[5m漢字漢字漢字漢字漢字漢字漢字漢字漢字"},
 		{"pipe", Options{}, stray, "    - 2023-11-14T22:13:21.000000000Z -                     -> -                     -    finding    -     note(1):tcp-gap -     12 octets are missing"},
 		{"terminal", Options{Terminal: true, Width: 120}, response(), "    8     0.000000 10.0.0.2:5060         → 10.0.0.1:5060         tcp  403        -     warning(5):a,b,c,… 13    Forbidd…"},
+		{"tight", Options{Terminal: true, Width: 80}, sample(), "   7    0.000 10.0.0.1     → 2001:db8::2  INVITE   D1E1V1 error(1):SEC-10 MCPTT…"},
+		{"tight stray", Options{Terminal: true, Width: 80}, stray, "   -    0.000 -            → -            finding  -     note(1):tcp-gap 12 oct…"},
 		{"no width", Options{Terminal: true, Time: TimeEpoch}, stray, "    - 1700000001.000000000 -                     → -                     -    finding    -     note(1):tcp-gap -     12 octets are missing"},
 	} {
 		f, err := New("table", c.o)
