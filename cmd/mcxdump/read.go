@@ -323,11 +323,7 @@ func (o *readOptions) wantsWords() bool {
 func (o *readOptions) sniff(s *streams) (files []string, ndjson bool, err error) {
 	captures := 0
 	for _, f := range o.files {
-		first, err := firstOctet(s, f)
-		if err != nil {
-			return nil, false, err
-		}
-		if first == '{' {
+		if output.LooksLikeJSON(beginning(s, f)) {
 			ndjson = true
 		} else {
 			captures++
@@ -339,34 +335,39 @@ func (o *readOptions) sniff(s *streams) (files []string, ndjson bool, err error)
 	return o.files, ndjson, nil
 }
 
-func firstOctet(s *streams, name string) (byte, error) {
+// beginning returns the first octets of an input, none of what can be read only once but standard input.
+func beginning(s *streams, name string) []byte {
+	const enough = 512
 	if name == "-" {
 		r := bufio.NewReaderSize(s.in, 64<<10)
 		s.in = r
 		b, _ := r.Peek(1)
-		if len(b) == 0 {
-			return 0, nil
+		if len(b) == 0 || b[0] != '\n' && b[0] != '\r' && b[0] != ' ' && b[0] != 0xef {
+			return b // more may be long in coming
 		}
-		return b[0], nil
+		b, _ = r.Peek(enough)
+		return b
 	}
 	f, err := os.Open(name)
 	if err != nil {
-		return 0, nil // capture.Open says it better
+		return nil // capture.Open says it better
 	}
 	defer f.Close()
 	if st, err := f.Stat(); err != nil || !st.Mode().IsRegular() {
-		return 0, nil // a pipe's octets can be read only once
+		return nil // a pipe's octets can be read only once
 	}
-	var b [1]byte
-	if _, err := io.ReadFull(f, b[:]); err != nil {
-		return 0, nil
-	}
-	return b[0], nil
+	b := make([]byte, enough)
+	n, _ := io.ReadFull(f, b)
+	return b[:n]
 }
+
+// maxWrongLines of JSON are complained about one by one.
+const maxWrongLines = 10
 
 // readBack prints records that an earlier run wrote as JSON.
 func (o *readOptions) readBack(s *streams, files []string, sink *readSink) error {
 	var buf []byte
+	var wrong int
 	for _, name := range files {
 		in := s.in
 		if name != "-" {
@@ -377,14 +378,21 @@ func (o *readOptions) readBack(s *streams, files []string, sink *readSink) error
 			defer f.Close()
 			in = f
 		}
-		next := output.ReadJSON(in)
+		lines := output.NewReader(in)
 		for {
-			r, err := next()
+			r, err := lines.Next()
 			if err == io.EOF {
 				break
 			}
 			if err != nil {
-				return fmt.Errorf("%s: %w", capture.Name(name), err)
+				err = fmt.Errorf("%s: %w", capture.Name(name), err)
+				if re, ok := errors.AsType[*output.ReadError](err); !ok || re.Fatal {
+					return err
+				}
+				if wrong++; wrong <= maxWrongLines {
+					s.complain(err)
+				}
+				continue
 			}
 			if buf = sink.Encode(buf[:0], r); len(buf) > 0 {
 				if err := sink.Write(buf); err != nil {
@@ -392,6 +400,12 @@ func (o *readOptions) readBack(s *streams, files []string, sink *readSink) error
 				}
 			}
 		}
+	}
+	if wrong > maxWrongLines {
+		s.complain(fmt.Errorf("%d more lines could not be read", wrong-maxWrongLines))
+	}
+	if wrong > 0 {
+		return errReported
 	}
 	return nil
 }

@@ -61,3 +61,16 @@ func TestDecodeForms(t *testing.T) {
 		}
 	}
 }
+
+// TestReadBackWrongLines: a line that cannot be read is told and passed over (docs/json.md, Reading back).
+func TestReadBackWrongLines(t *testing.T) {
+	const message = `{"schema":"mcxdump/1","record":"message","number":1,"time":"2024-01-01T00:00:00.000000000Z"}`
+	in := "\n" + message + "\ngarbage\n" + strings.Replace(message, `"number":1`, `"number":2`, 1) + "\n" + strings.Repeat("x\n", 20)
+	out, errs, code := call(t, []byte(in), "read", "-", "--json")
+	if code != exitFailed || strings.Count(out, "\n") != 2 || !strings.Contains(out, `"number":2`) {
+		t.Errorf("exit code %d, output %q", code, out)
+	}
+	if strings.Count(errs, "standard input: line ") != 10 || !strings.Contains(errs, "line 3") || !strings.Contains(errs, "11 more lines could not be read") {
+		t.Errorf("errors %q", errs)
+	}
+}
