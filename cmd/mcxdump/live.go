@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime/debug"
 	"runtime/metrics"
 	"strings"
 	"sync"
@@ -34,6 +35,7 @@ type liveOptions struct {
 	ringSize   int
 	promisc    bool
 	keepRights bool
+	memory     int // MiB
 }
 
 // patience is how long live waits for output that stands still before it leaves messages out.
@@ -70,6 +72,7 @@ Exit codes: 0 ended by a signal or -c, 1 no capture or lost output, 2 usage.`,
 	f.BoolVar(&o.promisc, "promiscuous", false, "take frames for other stations too")
 	o.writeFlags.register(f)
 	o.register(f)
+	f.IntVar(&o.memory, "memory", 128, "budget of the process in `MiB`, rings included")
 	f.BoolVar(&o.keepRights, "keep-rights", false, "do not give up capabilities and files once the sockets are open")
 	return cmd
 }
@@ -83,6 +86,8 @@ func (o *liveOptions) run(ctx context.Context, s *streams) error {
 		return usage("live needs an interface: -i IFACE; live -D lists them")
 	case o.ringSize < 1 || o.ringSize > 2047:
 		return usage("--buffer-size is 1 to 2047 MiB")
+	case o.memory < 1 || o.memory > 1<<20:
+		return usage("--memory is 1 to 1048576 MiB")
 	case o.snap < 0 || o.snap > 0 && o.snap < 64:
 		return usage("--snapshot-length is at least 64")
 	}
@@ -98,6 +103,11 @@ func (o *liveOptions) run(ctx context.Context, s *streams) error {
 		defer opt.Ring.Close()
 	}
 	opt.Patience = patience
+	rest := o.budget()
+	opt.Flow.Memory = min(rest*3/8, 64<<20)
+	if os.Getenv("GOMEMLIMIT") == "" {
+		defer debug.SetMemoryLimit(debug.SetMemoryLimit(rest))
+	}
 	src, err := capture.OpenLive(o.ifaces, capture.LiveOptions{SnapLen: o.snap, Ring: o.ringSize << 20, Promisc: o.promisc, Filter: o.capture})
 	if err != nil {
 		if _, ok := errors.AsType[*bpf.Error](err); ok {
@@ -141,6 +151,11 @@ func (o *liveOptions) run(ctx context.Context, s *streams) error {
 		err = werr
 	}
 	return err
+}
+
+// budget is what the rings leave of the memory that the process may use.
+func (o *liveOptions) budget() int64 {
+	return int64(max(64, o.memory-o.ringSize*len(o.ifaces))) << 20
 }
 
 func listInterfaces(s *streams) error {

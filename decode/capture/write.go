@@ -30,7 +30,7 @@ type WriteOptions struct {
 	Compress string // "", gzip or zstd: a file is compressed when it is closed
 	Stdout   io.Writer
 
-	// OnlySIP writes only frames that Message names. Frames are held back for it: Hold octets (default 16 MiB) and
+	// OnlySIP writes only frames that Message names. Frames are held back for it: Hold octets (default 8 MiB) and
 	// HoldTime of packet time (default 6 s, longer than a gap in a stream is waited for).
 	OnlySIP  bool
 	Hold     int
@@ -100,7 +100,7 @@ type WriteStats struct {
 // NewFileWriter creates the first file, readable by the owner only: captures hold what users say about themselves.
 func NewFileWriter(path string, o WriteOptions) (*FileWriter, error) {
 	if o.Hold <= 0 {
-		o.Hold = 16 << 20
+		o.Hold = 8 << 20
 	}
 	if o.HoldTime <= 0 {
 		o.HoldTime = 6 * time.Second
@@ -526,7 +526,7 @@ type held struct {
 	wanted bool
 }
 
-const heldCost = 256 // of a frame beside its octets
+const heldCost = 384 // of a frame beside its octets
 
 func (h *hold) put(f *Frame) {
 	var e *held
