@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -41,6 +42,9 @@ func (t tracker) Add(event any, b *record.Builder) []record.Finding {
 	}
 	eff := t.Tracker.Add(e)
 	session.AppendNodes(b, eff.Session)
+	if len(eff.Withdraw) > 0 {
+		b.R.Findings = slices.DeleteFunc(b.R.Findings, func(f record.Finding) bool { return slices.Contains(eff.Withdraw, f.ID) })
+	}
 	b.R.Findings = append(b.R.Findings, eff.Findings...)
 	return eff.Findings
 }
