@@ -66,6 +66,9 @@ func sender(t *testing.T, name string) func(b []byte) {
 		t.Helper()
 		for {
 			err := unix.Sendto(fd, b, 0, &unix.SockaddrLinklayer{Ifindex: index, Halen: 6})
+			if err == unix.ENETDOWN {
+				return
+			}
 			if err == unix.ENOBUFS || err == unix.EINTR {
 				runtime.Gosched()
 				continue
@@ -321,28 +324,56 @@ func TestLiveIdle(t *testing.T) {
 func TestLiveDownAndUp(t *testing.T) {
 	inNamespace(t)
 	l := openLive(t, LiveOptions{DropTick: time.Millisecond}, "vb")
+	// Frames are sent until one has come, because a link that was just set up may drop the first ones; their copies
+	// are passed over.
+	last := ""
 	next := func(want string) {
 		t.Helper()
-		var f Frame
-		err := l.Next(&f)
-		if err == nil {
-			if !strings.HasSuffix(string(f.Data), want) {
+		for {
+			var f Frame
+			err := l.Next(&f)
+			if err == nil {
+				if strings.HasSuffix(string(f.Data), want) {
+					last = want
+					return
+				}
+				if last != "" && strings.HasSuffix(string(f.Data), last) {
+					continue
+				}
 				t.Fatalf("frame %q, want %s", f.Data, want)
+			}
+			if n, ok := err.(*Notice); !ok || !strings.Contains(n.Message, want) {
+				t.Fatalf("%v, want %s", err, want)
 			}
 			return
 		}
-		if n, ok := err.(*Notice); !ok || !strings.Contains(n.Message, want) {
-			t.Fatalf("%v, want %s", err, want)
-		}
 	}
-	sender(t, "va")(datagram(5060, "first"))
-	next("first")
+	arrive := func(want string) {
+		t.Helper()
+		send, stop, stopped := sender(t, "va"), make(chan struct{}), make(chan struct{})
+		go func() {
+			defer close(stopped)
+			tick := time.NewTicker(20 * time.Millisecond)
+			defer tick.Stop()
+			for {
+				send(datagram(5060, want))
+				select {
+				case <-stop:
+					return
+				case <-tick.C:
+				}
+			}
+		}()
+		next(want)
+		close(stop)
+		<-stopped
+	}
+	arrive("first")
 	ip(t, "link set vb down")
 	next("went down")
 	ip(t, "link set vb up")
 	next("is up again")
-	sender(t, "va")(datagram(5060, "second"))
-	next("second")
+	arrive("second")
 	ip(t, "link del vb")
 	next("went down")
 	next("is gone")
@@ -350,8 +381,7 @@ func TestLiveDownAndUp(t *testing.T) {
 	ip(t, "link set va up")
 	ip(t, "link set vb up")
 	next("is up again")
-	sender(t, "va")(datagram(5060, "third"))
-	next("third")
+	arrive("third")
 }
 
 func TestOpenLiveErrors(t *testing.T) {
