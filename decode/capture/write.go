@@ -123,11 +123,11 @@ func NewFileWriter(path string, o WriteOptions) (*FileWriter, error) {
 	}
 	if o.Compress != "" {
 		w.squeeze, w.squeezed = make(chan string, 64), make(chan struct{})
-		go w.squeezer()
+		go w.squeezer(w.squeeze)
 	}
 	if o.Flush > 0 {
 		w.stop, w.stopped = make(chan struct{}), make(chan struct{})
-		go w.flusher()
+		go w.flusher(w.stop)
 	}
 	return w, nil
 }
@@ -428,13 +428,13 @@ func (w *FileWriter) Close() error {
 	return err
 }
 
-func (w *FileWriter) flusher() {
+func (w *FileWriter) flusher(stop <-chan struct{}) {
 	defer close(w.stopped)
 	t := time.NewTicker(w.o.Flush)
 	defer t.Stop()
 	for {
 		select {
-		case <-w.stop:
+		case <-stop:
 			return
 		case <-t.C:
 			w.mu.Lock()
@@ -447,9 +447,9 @@ func (w *FileWriter) flusher() {
 }
 
 // squeezer compresses closed files, one at a time.
-func (w *FileWriter) squeezer() {
+func (w *FileWriter) squeezer(names <-chan string) {
 	defer close(w.squeezed)
-	for name := range w.squeeze {
+	for name := range names {
 		if err := compress(name, w.o.Compress); err != nil && !errors.Is(err, os.ErrNotExist) { // removed: the ring went on
 			w.mu.Lock()
 			w.squeezeErr = err
