@@ -135,8 +135,8 @@ func (o *liveOptions) run(ctx context.Context, s *streams) error {
 			dirs = append(dirs, filepath.Dir(o.path))
 		}
 		// Nothing of the wire has been looked at so far.
-		if _, err := capture.Confine(dirs...); err != nil {
-			fmt.Fprintf(s.err, "mcxdump: note: rights are not given up: %s\n", output.Safe(err.Error()))
+		if c, err := capture.Confine(dirs...); err != nil {
+			fmt.Fprintf(s.err, "mcxdump: note: not every right is given up (%v): %s\n", c, output.Safe(err.Error()))
 		}
 	}
 
