@@ -44,6 +44,11 @@ func unsealWithRing(c *Context, s *sealedData) ([]byte, record.Protection) {
 		what = "payload"
 	}
 	switch {
+	case out.OK && out.Variant == "key-name-mismatch":
+		if c.opt.Checks == nil { // the check of that id says it otherwise
+			c.Find("SEC-10", record.Error, "TS 24.379 6.6.2.3.3", "key id mismatch: the "+what+" names key "+s.keyID+" and opens with "+prot.KeyID, nil, nil, s.at)
+		}
+		prot.KeyID = s.keyID
 	case out.OK && out.Variant != "":
 		c.Find("SEC-13", record.Warning, "TS 33.180 F.1.4", "the "+what+" opens only with a non-standard key derivation: "+out.Variant, nil, nil, s.at)
 	case !out.OK && prot.State == record.Failed:
@@ -65,6 +70,9 @@ func (r *mikeyRun) unwrap(raw []byte) {
 		return
 	}
 	r.un = r.ring.Unwrap(r.query(), raw)
+	if q := r.query(); len(q.Delivered) < maxPlanned {
+		q.Delivered = append(q.Delivered, r.un.CSBID)
+	}
 	if r.query().Explain != nil {
 		r.ring.Retrace(r.query(), raw)
 	}
@@ -285,6 +293,12 @@ func (c *Context) judge(d *xmlDoc, n int32, res *xmlsec.Result, search *keys.Sig
 	}
 	if res.MAC == xmlsec.StateNoKey && out.Reason != "" {
 		v.reason = reasonOf(out.Reason)
+	}
+	if out.OK && out.Reason == keys.ReasonKeyName && v.state == "valid" {
+		v.reason = record.ReasonKeyNameMismatch
+	}
+	if !out.OK && out.Reason == keys.ReasonKeyName {
+		v.state, v.reason = "no_key", record.ReasonKeyNameMismatch
 	}
 	if res.MAC == xmlsec.StateInvalid && out.Reason == keys.ReasonP0Unknown {
 		v.state, v.reason = "no_key", record.ReasonP0Unknown

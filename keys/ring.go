@@ -387,6 +387,8 @@ type Query struct {
 	Ctx  context.Context
 	Time time.Time // packet time, for reading ambiguous time stamps
 	URIs []string  // URIs of the message at hand, tried before those of others
+	// Delivered are the identifiers of the keys that I_MESSAGEs in the message at hand carry.
+	Delivered []uint32
 	// Explain, when set, receives one line for every step of a search.
 	Explain func(step string)
 }
@@ -404,7 +406,7 @@ type Outcome struct {
 	User    string // P0 that fitted
 	Variant string // which reading of TS 33.180 F.1.4 fitted; "" for the expected one
 	Origin  Origin // where the key came from
-	Reason  Reason // why not
+	Reason  Reason // why not; with OK only key_name_mismatch, for what opened with another key than the named one
 	Hint    string // what would help, in words
 	Tried   int
 }
@@ -423,6 +425,7 @@ const (
 	ReasonTagMismatch  Reason = "tag_mismatch"
 	ReasonHMACMismatch Reason = "hmac_mismatch"
 	ReasonUnsupported  Reason = "unsupported_algorithm"
+	ReasonKeyName      Reason = "key_name_mismatch"
 	ReasonMalformed    Reason = "malformed"
 )
 
@@ -441,6 +444,9 @@ func (r *Ring) Find(q *Query, id uint32, named bool, p Purpose, try func(key []b
 	if len(hs) == 0 {
 		out.Reason, out.Hint = r.absent(q, id, named)
 		q.explain("key ", FormatID(id), ": ", out.Hint)
+		if o := r.misnamed(q, id, named, p, try); o.OK || o.Reason != "" {
+			return o
+		}
 		return out
 	}
 	sure := false
@@ -471,6 +477,63 @@ func (r *Ring) Find(q *Query, id uint32, named bool, p Purpose, try func(key []b
 	}
 	q.explain(out.Hint)
 	return out
+}
+
+// misnamed tries the keys that a product may have meant by an identifier which names none: those that the message at hand
+// delivers, then those that the user gave; with the identifier as written and with their own. An empty Outcome says that
+// there is nothing to try.
+func (r *Ring) misnamed(q *Query, id uint32, named bool, p Purpose, try func(key []byte) bool) (out Outcome) {
+	if !named {
+		return out
+	}
+	for _, h := range r.strangers(q, id) {
+		for b, _ := range r.bindings(q, h, true) {
+			for _, name := range [...]uint32{id, h.ID} {
+				out.Tried++
+				if try(DeriveXPK(h.Key.Key.Reveal(), p, b.user, name, b.v)) {
+					q.explain("opened with key ", FormatID(h.ID), " although ", FormatID(id), " is named, P0 ", b.user)
+					return Outcome{OK: true, KeyID: h.ID, User: b.user, Variant: keyNameMismatch, Reason: ReasonKeyName, Origin: h.Origin, Tried: out.Tried}
+				}
+			}
+		}
+	}
+	for _, other := range q.Delivered {
+		if other != id && (TypeOf(other) == CSK || TypeOf(other) == SPK) {
+			out.KeyID, out.Reason = id, ReasonKeyName
+			out.Hint = "key " + FormatID(id) + " is named, but the I_MESSAGE in the same message delivers " + FormatID(other)
+			q.explain(out.Hint)
+			return out
+		}
+	}
+	return Outcome{}
+}
+
+// keyNameMismatch is the variant of what opened with another key than the named one.
+const keyNameMismatch = "key-name-mismatch"
+
+// strangers lists at most 32 XML protection keys of another name: those of the message at hand, then the user's.
+func (r *Ring) strangers(q *Query, id uint32) []*heldKey {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var out, given []*heldKey
+	for _, d := range q.Delivered {
+		if d != id && (TypeOf(d) == CSK || TypeOf(d) == SPK) {
+			out = append(out, r.held[d]...)
+		}
+	}
+	for other, hs := range r.held {
+		if other == id || slices.Contains(q.Delivered, other) || TypeOf(other) != CSK && TypeOf(other) != SPK {
+			continue
+		}
+		for _, h := range hs {
+			if h.seq == 0 {
+				given = append(given, h)
+			}
+		}
+	}
+	slices.SortFunc(given, func(a, b *heldKey) int { return cmpUint(uint64(a.ID), uint64(b.ID)) })
+	out = append(out, given...)
+	return out[:min(len(out), 32)]
 }
 
 // bindings enumerates user and variant for one key in the order in which they are tried: what fitted last, the likely

@@ -306,3 +306,22 @@ func TestOpenPayload(t *testing.T) {
 		t.Errorf("%+v", out)
 	}
 }
+
+// TestMisnamed opens what names another key than the one that the same message delivers, and says so when it cannot.
+func TestMisnamed(t *testing.T) {
+	raw, _ := base64.StdEncoding.DecodeString(katCipher)
+	r := NewRing(katMaterial(t), RingLimits{})
+	u := r.Unwrap(&Query{Seq: 1}, unhex(t, katMessage))
+	q := &Query{Seq: 1, Delivered: []uint32{u.CSBID}}
+	plain, out := r.OpenElement(q, 0x2fffffff, true, "", raw[:12], raw[12:])
+	if !out.OK || out.KeyID != 0x2abcdef0 || out.Variant != keyNameMismatch || len(plain) == 0 {
+		t.Errorf("%+v", out)
+	}
+	raw[20] ^= 1
+	if _, out := r.OpenElement(q, 0x2fffffff, true, "", raw[:12], raw[12:]); out.OK || out.Reason != ReasonKeyName || !strings.Contains(out.Hint, "2abcdef0") {
+		t.Errorf("%+v", out)
+	}
+	if _, out := r.OpenElement(&Query{Seq: 1}, 0x2fffffff, true, "", raw[:12], raw[12:]); out.Reason != ReasonNoKey {
+		t.Errorf("without a key in the message: %+v", out)
+	}
+}

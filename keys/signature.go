@@ -20,8 +20,9 @@ type SignatureKeys struct {
 }
 
 type tried struct {
-	h *heldKey
-	b binding
+	h       *heldKey
+	b       binding
+	variant string // where the key is not the named one
 }
 
 // SignatureKeys prepares the search for the key of a signature (TS 33.180 F.1.4, FC 0x52).
@@ -41,14 +42,17 @@ func (s *SignatureKeys) Keys(xmlsec.KeyQuery) []xmlsec.Key {
 	if len(hs) == 0 {
 		s.absent = Outcome{KeyID: s.id}
 		s.absent.Reason, s.absent.Hint = s.r.absent(s.q, s.id, s.name)
-		return nil
+		if o := s.r.misnamed(s.q, s.id, s.name, Integrity, func([]byte) bool { return false }); o.Reason != "" {
+			s.absent = o
+		}
+		return s.misnamed()
 	}
 	var out []xmlsec.Key
 	for _, h := range hs {
 		for b, certain := range s.r.bindings(s.q, h, !s.all) {
 			s.certain = s.certain || certain
 			n := len(s.tried)
-			s.tried = append(s.tried, tried{h, b})
+			s.tried = append(s.tried, tried{h, b, b.v.String()})
 			out = append(out, xmlsec.KeyFrom(strconv.Itoa(n), func() []byte {
 				return DeriveXPK(h.Key.Key.Reveal(), Integrity, b.user, h.ID, b.v)
 			}))
@@ -57,9 +61,29 @@ func (s *SignatureKeys) Keys(xmlsec.KeyQuery) []xmlsec.Key {
 	return out
 }
 
+// misnamed lists what a product may have meant by an identifier that names no key.
+func (s *SignatureKeys) misnamed() []xmlsec.Key {
+	if !s.name {
+		return nil
+	}
+	var out []xmlsec.Key
+	for _, h := range s.r.strangers(s.q, s.id) {
+		for b, _ := range s.r.bindings(s.q, h, true) {
+			for _, name := range [...]uint32{s.id, h.ID} {
+				n := len(s.tried)
+				s.tried = append(s.tried, tried{h, b, keyNameMismatch})
+				out = append(out, xmlsec.KeyFrom(strconv.Itoa(n), func() []byte {
+					return DeriveXPK(h.Key.Key.Reveal(), Integrity, b.user, name, b.v)
+				}))
+			}
+		}
+	}
+	return out
+}
+
 // More widens the search from the likely users to all, once; it reports whether that can change anything.
 func (s *SignatureKeys) More() bool {
-	if s.all || len(s.tried) == 0 && s.absent.Reason != "" {
+	if s.all || s.absent.Reason != "" {
 		return false
 	}
 	s.all = true
@@ -70,11 +94,17 @@ func (s *SignatureKeys) More() bool {
 func (s *SignatureKeys) Outcome(label string) Outcome {
 	if n, err := strconv.Atoi(label); err == nil && n < len(s.tried) {
 		t := s.tried[n]
-		t.h.known.Store(&t.b)
+		if t.variant != keyNameMismatch {
+			t.h.known.Store(&t.b)
+		}
 		s.q.explain("signature verified with P0 ", t.b.user, variantWords(t.b.v), ", key from ", t.h.Origin.String())
-		return Outcome{OK: true, KeyID: t.h.ID, User: t.b.user, Variant: t.b.v.String(), Origin: t.h.Origin, Tried: n + 1}
+		o := Outcome{OK: true, KeyID: t.h.ID, User: t.b.user, Variant: t.variant, Origin: t.h.Origin, Tried: n + 1}
+		if t.variant == keyNameMismatch {
+			o.Reason = ReasonKeyName
+		}
+		return o
 	}
-	if len(s.tried) == 0 {
+	if len(s.tried) == 0 || s.absent.Reason != "" {
 		if s.absent.Reason == "" {
 			return Outcome{KeyID: s.id, Reason: ReasonNoKey, Hint: "no key was asked for"}
 		}

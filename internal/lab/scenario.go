@@ -503,7 +503,7 @@ var failures = []Scenario{
 		st := Style{Protection: both, Before: func(p []Part) { flip(part(p, "-info+xml"), "<xenc:CipherValue>") }}
 		c.refused(c.csk(), st, 403, "Forbidden", text140, c.token(), c.client())
 	}},
-	{Name: "fail-key-name", Clause: "TS 24.379 6.6.2.3.3", Shows: "KeyName names a key that nobody sent", Fault: "no_key", run: func(c *Scene) {
+	{Name: "fail-key-name", Clause: "TS 24.379 6.6.2.3.3", Shows: "KeyName names a key that nobody sent", Fault: "key_name_mismatch", run: func(c *Scene) {
 		k := c.csk()
 		other := k
 		other.ID ^= 0x0badbad

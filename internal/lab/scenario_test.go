@@ -93,7 +93,8 @@ func (y *tally) walk(name string, v any) {
 			y.elements++
 			if v["state"] == "decrypted" {
 				y.opened++
-			} else {
+			}
+			if v["state"] != "decrypted" || v["reason"] != nil { // opened all the same: key_name_mismatch
 				y.reasons[fmt.Sprint(v["reason"])]++
 			}
 		}
@@ -384,7 +385,7 @@ func TestWorldKeys(t *testing.T) {
 		reasons string
 	}{
 		{"lab-world.pcap", 31, 21, 14, "map[]"},
-		{"failures.pcap", 29, 28, 16, "map[digest_mismatch:1 hmac_mismatch:1 no_key:2 no_rsk:5 tag_mismatch:1]"},
+		{"failures.pcap", 29, 28, 16, "map[digest_mismatch:1 hmac_mismatch:1 key_name_mismatch:2 no_rsk:5 tag_mismatch:1]"},
 		{"key-download.pcap", 6, 6, 4, "map[]"},
 		{"group-key.pcap", 0, 0, 3, "map[]"},
 	} {

