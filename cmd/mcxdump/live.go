@@ -211,9 +211,9 @@ func (l *liveRun) watch(ctx context.Context, status bool) func() {
 	var work sync.WaitGroup
 	work.Go(func() {
 		sig := make(chan os.Signal, 4)
-		signal.Notify(sig, syscall.SIGUSR1)
+		signal.Notify(sig, signalStatistics)
 		if l.w != nil {
-			signal.Notify(sig, syscall.SIGHUP)
+			signal.Notify(sig, signalReopen)
 		}
 		defer signal.Stop(sig)
 		again := make(chan os.Signal, 1)
@@ -242,7 +242,7 @@ func (l *liveRun) watch(ctx context.Context, status bool) func() {
 			case <-tick:
 				fmt.Fprintf(l.s.err, "\r%s\x1b[K", l.line())
 			case g := <-sig:
-				if g == syscall.SIGHUP {
+				if g == signalReopen && l.w != nil {
 					if err := l.w.Reopen(); err != nil {
 						fmt.Fprintf(l.s.err, "mcxdump: beginning a new file: %s\n", output.Safe(err.Error()))
 					}
