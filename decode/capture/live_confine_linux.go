@@ -15,7 +15,7 @@ import (
 // capability and, where the kernel has Landlock, every file that is not open yet but those in dirs. It is for the time
 // before the first octet of a stranger is parsed, and cannot be taken back.
 func Confine(dirs ...string) (c Confinement, err error) {
-	time.Now().Zone() // reads the time zone, which is a file
+	_, _ = time.Now().Zone() // reads the time zone, which is a file
 	if _, _, e := syscall.AllThreadsSyscall6(unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0, 0); e != 0 {
 		if e == unix.ENOTSUP {
 			return c, errors.New("this program was built with cgo, which keeps Go from doing it for all threads: build it with CGO_ENABLED=0")
