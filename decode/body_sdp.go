@@ -186,7 +186,8 @@ func sdpAddress(v []byte) []byte {
 func sdpSecret(name, value []byte) (from, to int) {
 	switch string(bytes.ToLower(clip(name, 16))) {
 	case "crypto": // RFC 4568 9.2: inline:<key||salt>["|" lifetime]["|" MKI]; several keys are parted by ";"
-		i := bytes.Index(bytes.ToLower(value), []byte("inline:"))
+		low := lowerASCII(value)
+		i := bytes.Index(low, []byte("inline:"))
 		if i < 0 {
 			return 0, 0
 		}
@@ -196,7 +197,7 @@ func sdpSecret(name, value []byte) (from, to int) {
 		for j < len(value) && value[j] != '|' && value[j] != ' ' {
 			j++
 		}
-		if bytes.Contains(bytes.ToLower(value[j:]), []byte("inline:")) {
+		if bytes.Contains(low[j:], []byte("inline:")) {
 			j = len(value)
 		}
 		return i, j
@@ -204,6 +205,19 @@ func sdpSecret(name, value []byte) (from, to int) {
 		return 0, len(value)
 	}
 	return 0, 0
+}
+
+// lowerASCII gives b with A to Z lowered, octet for octet: bytes.ToLower lengthens
+// what is not UTF-8, and then a place in its answer is no place in b.
+func lowerASCII(b []byte) []byte {
+	out := make([]byte, len(b))
+	for i, c := range b {
+		if 'A' <= c && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		out[i] = c
+	}
+	return out
 }
 
 // withheldText says in place of value[from:to] how much is left out.

@@ -91,3 +91,15 @@ func TestSDPSecrets(t *testing.T) {
 		}
 	}
 }
+
+// A key behind octets that are no UTF-8 is withheld at its own place: lowering them
+// as text would make them longer and move the place past the key, or past the end.
+func TestSDPSecretNotUTF8(t *testing.T) {
+	for _, pre := range []string{"", "1 \xce\xce\xce\xce ", strings.Repeat("\xff", 40)} {
+		value := []byte(pre + "INLINE:KEYKEY|2^20")
+		from, to := sdpSecret([]byte("crypto"), value)
+		if got := string(value[from:to]); got != "KEYKEY" {
+			t.Errorf("%q: withheld %q", value, got)
+		}
+	}
+}

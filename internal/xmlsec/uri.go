@@ -58,6 +58,18 @@ func reservedHost(host string) bool {
 	return n > 0 && strings.HasPrefix(rest[n:], "-encrypted.")
 }
 
+// lowerASCII lowers ASCII letters and nothing else, so that places stay where they are: strings.ToLower makes octets that
+// are no UTF-8 longer.
+func lowerASCII(s string) string {
+	b := []byte(s)
+	for i, c := range b {
+		if c >= 'A' && c <= 'Z' {
+			b[i] = c + 'a' - 'A'
+		}
+	}
+	return string(b)
+}
+
 // splitSIP splits a SIP URI into scheme, user part and host. One sender in the
 // field leaves the @ out, which glued tells.
 func splitSIP(uri string) (scheme, user, host string, glued bool) {
@@ -71,7 +83,7 @@ func splitSIP(uri string) (scheme, user, host string, glued bool) {
 	if i := strings.LastIndexByte(rest, '@'); i >= 0 {
 		user, host = rest[:i], rest[i+1:]
 	} else {
-		lower := strings.ToLower(rest)
+		lower := lowerASCII(rest)
 		if i := strings.LastIndex(lower, "-encrypted."); i > 0 {
 			j := i
 			for j > 0 && lower[j-1] >= '0' && lower[j-1] <= '9' {
