@@ -236,6 +236,7 @@ func TestInfoFindings(t *testing.T) {
 		{"expired", token1(`{"alg":"ES256"}`, `{"mcptt_id":"a","exp":1704110399}`, sig86), "TOK-03"},
 		{"no MC ID", token1(`{"alg":"ES256"}`, `{"sub":"a","exp":1704113940}`, sig86), "TOK-05"},
 		{"claim twice", token1(`{"alg":"ES256"}`, `{"mcptt_id":"a","aud":1,"aud":[2]}`, sig86), "token-repeated-claim"},
+		{"claim without a name twice", token1(`{"alg":"ES256"}`, `{"mcptt_id":"a","":1,"":[2]}`, sig86), "token-repeated-claim"},
 
 		{"URI of the KAT", mcptt(wrap("mcptt-request-uri", ` type="Normal"`, `<mcpttURI>`+katURI+`</mcpttURI>`)), ""},
 		{"URI escaped", mcptt(wrap("mcptt-request-uri", ` type="Normal"`, `<mcpttURI>`+strings.ReplaceAll(strings.ReplaceAll(katURI, "+", "%2B"), "==", "%3d%3D")+`</mcpttURI>`)), ""},

@@ -38,8 +38,8 @@ type token struct {
 	raw           []byte
 	head          []member
 	claims        []member
-	repeated      string // a member name that occurs twice
-	secret        int    // raw[secret:] proves possession
+	repeated      *string // a member name that occurs twice, which may be the empty one
+	secret        int     // raw[secret:] proves possession
 	jws           bool
 	unsigned      bool
 	alg, id, sub  string
@@ -117,14 +117,15 @@ func isBase64(b []byte) bool {
 }
 
 // members splits a JSON object into its members, in order, the values compact. The values of a name that occurs again
-// are gathered in an array, so that the names are unique; repeated is the first such name.
-func members(b []byte) (ms []member, repeated string, ok bool) {
+// are gathered in an array, so that the names are unique; repeated is the first such name, nil when there
+// is none: the empty name is a name.
+func members(b []byte) (ms []member, repeated *string, ok bool) {
 	if !utf8.Valid(b) || !json.Valid(b) {
-		return nil, "", false
+		return nil, nil, false
 	}
 	b = bytes.TrimSpace(b)
 	if b[0] != '{' {
-		return nil, "", false
+		return nil, nil, false
 	}
 	s := string(b) // one copy that all members share
 	ms = make([]member, 0, 8)
@@ -145,14 +146,15 @@ func members(b []byte) (ms []member, repeated string, ok bool) {
 		}
 		switch {
 		case at < 0 && len(ms) >= maxMembers:
-			return nil, "", false // nobody's token has hundreds of claims
+			return nil, nil, false // nobody's token has hundreds of claims
 		case at < 0:
 			ms = append(ms, member{name, val})
 		case again[name] >= maxMembers:
-			return nil, "", false
+			return nil, nil, false
 		case again[name] == 0:
 			if again == nil {
-				again, repeated = map[string]int{}, name
+				first := name // a copy: else every name would go to the heap
+				again, repeated = map[string]int{}, &first
 			}
 			ms[at].value = "[" + ms[at].value + "," + val + "]"
 			again[name] = 2
@@ -284,8 +286,8 @@ func (c *Context) checkToken(t *token, idClaim string, p *Part, f *record.Field,
 	if t.unsigned {
 		c.Find("TOK-02", record.Error, "TS 33.180 B.2.2", fmt.Sprintf("unsigned token (alg %q)", t.alg), p, f, at)
 	}
-	if t.repeated != "" {
-		c.Find("token-repeated-claim", record.Warning, "RFC 7519 4", fmt.Sprintf("claim %q occurs more than once", t.repeated), p, f, at)
+	if t.repeated != nil {
+		c.Find("token-repeated-claim", record.Warning, "RFC 7519 4", fmt.Sprintf("claim %q occurs more than once", *t.repeated), p, f, at)
 	}
 	if !t.hasID && idClaim != "" {
 		c.Find("TOK-05", record.Warning, "TS 33.180 B.2.2", "no MC service ID in the token: claim "+idClaim+" is missing", p, f, at)
