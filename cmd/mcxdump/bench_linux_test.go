@@ -90,6 +90,6 @@ func (c *cost) best(b *testing.B, name string, args ...string) {
 	c.wall = min(c.wall, time.Since(start))
 	c.cpu = min(c.cpu, cmd.ProcessState.UserTime()+cmd.ProcessState.SystemTime())
 	if u, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
-		c.peak = max(c.peak, u.Maxrss)
+		c.peak = max(c.peak, int64(u.Maxrss)) // 32 bits wide on 386
 	}
 }
