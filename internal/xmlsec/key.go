@@ -119,7 +119,7 @@ type ErrMalformed struct{ What string }
 
 func (e ErrMalformed) Error() string { return "xmlsec: malformed: " + e.What }
 
-// ErrUnsupportedAlgorithm names an algorithm that is not implemented.
+// ErrUnsupportedAlgorithm reports an algorithm URI outside those this package opens and verifies.
 type ErrUnsupportedAlgorithm struct{ URI string }
 
 func (e ErrUnsupportedAlgorithm) Error() string {

@@ -52,7 +52,7 @@ const (
 	StateInvalid           // HMAC or digest differs
 	StateNoKey             // no candidate key
 	StateUnresolved        // a reference has no target
-	StateUnsupported       // an algorithm is not implemented
+	StateUnsupported       // an algorithm outside those this package knows
 	StateMalformed         // the element does not have its form
 )
 
