@@ -40,6 +40,7 @@ type Unit struct {
 	Stream      bool // from a stream transport, framed by Content-Length
 	Reassembled bool // put together from IP fragments, TCP segments, SCTP chunks or WebSocket frames
 	Findings    []record.Finding
+	TLS         *TLS // the TLS connection that it came in, as known by then; nil for none. Read only
 }
 
 // The values of [Unit.Transport].
@@ -48,6 +49,9 @@ const (
 	TCP  = "tcp"
 	SCTP = "sctp"
 	WS   = "ws"
+	// OverTLS and WSS are TCP and WebSocket inside TLS.
+	OverTLS = "tls"
+	WSS     = "wss"
 )
 
 // A Context says where a finding that belongs to no message was made.
@@ -59,6 +63,7 @@ type Context struct {
 	Transport string // "" when none is known
 	Encap     []string
 	Src, Dst  netip.AddrPort
+	TLS       *TLS // as in Unit
 }
 
 // A Handler receives what a Decoder finds, in order, in the goroutine that calls the Decoder.

@@ -115,7 +115,7 @@ func (d *Decoder) sipFrame(st *stream, fr *sipparse.Frame) {
 		st.junk, st.saidJunk, st.lost = 0, false, fr.Truncated
 		off := st.base + int64(fr.Off)
 		segs, time := st.spans.segments(nil, off, off+int64(len(fr.Data)), 0)
-		d.streamUnit(st, TCP, fr.Data, segs, time, fr.Truncated, fr.Diags)
+		d.streamUnit(st, st.transport, fr.Data, segs, time, fr.Truncated, fr.Diags)
 	case sipparse.FrameJunk:
 		d.stats.Junk += uint64(len(fr.Data))
 		st.junk += int64(len(fr.Data))
@@ -139,8 +139,9 @@ func (d *Decoder) streamUnit(st *stream, transport string, b []byte, segs []reco
 func (d *Decoder) newStreamUnit(st *stream, transport string, b []byte, segs []record.Segment, time int64, truncated bool, diags []sipparse.Diag) *Unit {
 	u := &Unit{
 		Data: d.bytes.copy(b), Time: time, Transport: transport, Encap: st.enc.names, Src: st.src, Dst: st.dst,
-		File: st.file, Interface: st.iface, Truncated: truncated, Stream: transport == TCP,
+		File: st.file, Interface: st.iface, Truncated: truncated, Stream: transport == TCP || transport == OverTLS,
 		Segments: segs, Frames: frameNumbers(segs), Findings: st.findings,
+		TLS: st.tlsInfo(),
 	}
 	st.findings = nil
 	u.Reassembled = len(u.Frames) > 1

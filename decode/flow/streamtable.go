@@ -65,7 +65,14 @@ func (t *streamTable) use(st *stream) {
 	}
 }
 
+// move puts a stream, or the one that carries it, into another list.
 func (t *streamTable) move(st *stream, list int) {
+	if st.streamData != nil && st.outer != nil {
+		st = st.outer
+	}
+	if st.list == nil {
+		return // the carrier was forgotten
+	}
 	st.list.cut(st)
 	t.lists[list].push(st)
 }
@@ -100,7 +107,7 @@ func (d *Decoder) newStream(p *packet, k flowKey, seq uint32) *stream {
 // open makes a stream undecided again, from sequence number seq on.
 func (d *Decoder) open(st *stream, p *packet, seq uint32) {
 	st.state, st.nextSeq = streamProbe, seq
-	st.streamData = &streamData{cutAt: -1, enc: p.enc, file: d.cur.File, iface: d.cur.Interface, lastFrame: d.cur.Number,
+	st.streamData = &streamData{cutAt: -1, transport: TCP, enc: p.enc, file: d.cur.File, iface: d.cur.Interface, lastFrame: d.cur.Number,
 		src: netip.AddrPortFrom(p.src, p.sport), dst: netip.AddrPortFrom(p.dst, p.dport)}
 }
 

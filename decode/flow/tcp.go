@@ -87,6 +87,10 @@ type streamData struct {
 	saidJunk  bool
 	lost      bool // out of step: no message since a gap or junk
 	findings  []record.Finding
+	transport string // TCP or OverTLS
+	tls       *tlsConn
+	side      int     // which of the two directions of tls this one is
+	outer     *stream // what carries the stream when it is the inside of TLS; nil for TCP
 	enc       *encap
 	src, dst  netip.AddrPort
 	file      string
@@ -425,10 +429,10 @@ func (d *Decoder) tell(st *stream) {
 }
 
 func (d *Decoder) streamContext(st *stream) Context {
-	c := Context{Number: d.cur.Number, Time: d.cur.Time, File: st.file, Interface: st.iface, Transport: TCP,
-		Encap: st.enc.names, Src: st.src, Dst: st.dst}
+	c := Context{Number: d.cur.Number, Time: d.cur.Time, File: st.file, Interface: st.iface, Transport: st.transport,
+		Encap: st.enc.names, Src: st.src, Dst: st.dst, TLS: st.tlsInfo()}
 	if st.ws != nil {
-		c.Transport = WS
+		c.Transport = st.wsTransport()
 	}
 	return c
 }

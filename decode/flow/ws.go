@@ -355,7 +355,7 @@ func (d *Decoder) wsMessage(st *stream, truncated bool) {
 		if comp { // octets of the message are not at places of the stream: the message is attributed as a whole
 			last := runs[len(runs)-1]
 			segs, time = st.spans.segments(nil, runs[0].stream, last.stream+int64(raw-last.off), 0)
-			u := d.newStreamUnit(st, WS, b, segs[:1:1], time, truncated, nil)
+			u := d.newStreamUnit(st, st.wsTransport(), b, segs[:1:1], time, truncated, nil)
 			u.Frames, u.Reassembled = frameNumbers(segs), true
 			d.emit(u)
 			return
@@ -369,7 +369,7 @@ func (d *Decoder) wsMessage(st *stream, truncated bool) {
 			segs, t = st.spans.segments(segs, r.stream, r.stream+int64(end-r.off), uint32(r.off))
 			time = max(time, t)
 		}
-		d.streamUnit(st, WS, b, segs, time, truncated, nil)
+		d.streamUnit(st, st.wsTransport(), b, segs, time, truncated, nil)
 	case keepAlive(b):
 		d.stats.KeepAlives++
 		d.see(VerdictKeepAlive)
