@@ -2,6 +2,7 @@ package decode
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/mcxdump/mcxdump/decode/record"
@@ -136,90 +137,78 @@ var globals = []infoElement{
 	{xml: "selected-user-profile-index", kind: infoProfile},
 }
 
+// The head and the middle of Params as MCPTT and MCVideo have them alike; an asterisk stands for the service's name.
+var (
+	callHead = []infoElement{
+		{xml: "*-access-token", kind: infoToken},
+		{xml: "session-type", kind: plainString},
+		{xml: "*-request-uri", kind: infoURI},
+		{xml: "*-calling-user-id", kind: infoURI},
+		{xml: "*-called-party-id", kind: infoURI},
+		{xml: "*-calling-group-id", kind: infoURI},
+		{xml: "required", kind: infoAny},
+		{xml: "emergency-ind", kind: infoBool},
+		{xml: "alert-ind", kind: infoBool},
+		{xml: "imminentperil-ind", kind: infoBool},
+		{xml: "broadcast-ind", kind: plainBool},
+		{xml: "mc-org", kind: plainString},
+	}
+	callMiddle = []infoElement{
+		{xml: "associated-group-id", kind: infoAny},
+		{xml: "originated-by", kind: infoURI},
+		{xml: "MKFC-GKTPs", kind: plainWrapper},
+		{xml: "*-client-id", kind: infoID},
+		{xml: "alert-ind-rcvd", kind: infoBool},
+	}
+	infoUsers = []infoElement{ // of every service, in anyExt
+		{xml: "partner-*-id", kind: infoURI},
+		{xml: "primary-*-id", kind: infoURI},
+		{xml: "forwarded-by-*-id", kind: plainURI},
+	}
+)
+
 var mcpttInfo = newInfoService(infoService{
 	name: "mcptt", title: "MCPTT", clause: "TS 24.379 F.1", space: "urn:3gpp:ns:mcpttInfo:1.0",
-}, []infoElement{
-	{xml: "mcptt-access-token", kind: infoToken},
-	{xml: "session-type", kind: plainString},
-	{xml: "mcptt-request-uri", kind: infoURI},
-	{xml: "mcptt-calling-user-id", kind: infoURI},
-	{xml: "mcptt-called-party-id", kind: infoURI},
-	{xml: "mcptt-calling-group-id", kind: infoURI},
-	{xml: "required", kind: infoAny},
-	{xml: "emergency-ind", kind: infoBool},
-	{xml: "alert-ind", kind: infoBool},
-	{xml: "imminentperil-ind", kind: infoBool},
-	{xml: "broadcast-ind", kind: plainBool},
-	{xml: "mc-org", kind: plainString},
+}, slices.Concat(callHead, []infoElement{
 	{xml: "floor-state", kind: plainString},
-	{xml: "associated-group-id", kind: infoAny},
-	{xml: "originated-by", kind: infoURI},
-	{xml: "MKFC-GKTPs", kind: plainWrapper},
-	{xml: "mcptt-client-id", kind: infoID},
-	{xml: "alert-ind-rcvd", kind: infoBool},
-	{xml: "gw-mcptt-usage", kind: plainBool},
-}, []infoElement{
+}, callMiddle, []infoElement{
+	{xml: "gw-*-usage", kind: plainBool},
+}), slices.Concat([]infoElement{
 	{xml: "ambient-listening-type", kind: plainEnum, values: []string{"remote-init", "local-init"}},
-	{xml: "partner-mcptt-id", kind: infoURI},
-	{xml: "primary-mcptt-id", kind: infoURI},
-	{xml: "forwarded-by-mcptt-id", kind: plainURI},
-})
+}, infoUsers))
 
 var mcvideoInfo = newInfoService(infoService{
 	name: "mcvideo", title: "MCVideo", clause: "TS 24.281 F.1", space: "urn:3gpp:ns:mcvideoInfo:1.0",
-}, []infoElement{
-	{xml: "mcvideo-access-token", kind: infoToken},
-	{xml: "session-type", kind: plainString},
-	{xml: "mcvideo-request-uri", kind: infoURI},
-	{xml: "mcvideo-calling-user-id", kind: infoURI},
-	{xml: "mcvideo-called-party-id", kind: infoURI},
-	{xml: "mcvideo-calling-group-id", kind: infoURI},
-	{xml: "required", kind: infoAny},
-	{xml: "emergency-ind", kind: infoBool},
-	{xml: "alert-ind", kind: infoBool},
-	{xml: "imminentperil-ind", kind: infoBool},
-	{xml: "broadcast-ind", kind: plainBool},
-	{xml: "mc-org", kind: plainString},
-	{xml: "associated-group-id", kind: infoAny},
-	{xml: "originated-by", kind: infoURI},
-	{xml: "MKFC-GKTPs", kind: plainWrapper},
-	{xml: "mcvideo-client-id", kind: infoID},
-	{xml: "alert-ind-rcvd", kind: infoBool},
+}, slices.Concat(callHead, callMiddle, []infoElement{
 	{xml: "multiple-devices-ind", kind: infoBool, loose: true},
 	{xml: "video-pull-url", kind: infoAny},
-	{xml: "gw-mcvideo-usage", kind: plainBool},
-}, []infoElement{
+	{xml: "gw-*-usage", kind: plainBool},
+}), slices.Concat([]infoElement{
 	{xml: "ambient-viewing-type", kind: plainString},
 	{xml: "video-push-url", kind: infoAny},
-	{xml: "partner-mcvideo-id", kind: infoURI},
-	{xml: "primary-mcvideo-id", kind: infoURI},
-	{xml: "forwarded-by-mcvideo-id", kind: plainURI},
-})
+}, infoUsers))
 
 var mcdataInfo = newInfoService(infoService{
 	name: "mcdata", title: "MCData", clause: "TS 24.282 D.1", space: "urn:3gpp:ns:mcdataInfo:1.0",
 }, []infoElement{
-	{xml: "mcdata-access-token", kind: infoToken},
+	{xml: "*-access-token", kind: infoToken},
 	{xml: "request-type", kind: plainString},
-	{xml: "mcdata-request-uri", kind: infoURI},
-	{xml: "mcdata-calling-user-id", kind: infoURI},
-	{xml: "mcdata-called-party-id", kind: infoURI},
-	{xml: "mcdata-calling-group-id", kind: infoURI},
+	{xml: "*-request-uri", kind: infoURI},
+	{xml: "*-calling-user-id", kind: infoURI},
+	{xml: "*-called-party-id", kind: infoURI},
+	{xml: "*-calling-group-id", kind: infoURI},
 	{xml: "alert-ind", kind: infoBool},
 	{xml: "originated-by", kind: infoURI},
-	{xml: "mcdata-client-id", kind: infoID},
-	{xml: "mcdata-controller-psi", kind: infoAny},
-}, []infoElement{
+	{xml: "*-client-id", kind: infoID},
+	{xml: "*-controller-psi", kind: infoAny},
+}, slices.Concat([]infoElement{
 	{xml: "emergency-ind", kind: infoBool, loose: true},
 	{xml: "imminentperil-ind", kind: infoBool, loose: true},
 	{xml: "alert-ind-rcvd", kind: infoBool, loose: true},
 	{xml: "mc-org", kind: plainString, loose: true},
 	{xml: "pre-established-session-ind", kind: infoAny, loose: true},
 	{xml: "associated-group-id", kind: infoAny, loose: true},
-	{xml: "partner-mcdata-id", kind: infoURI},
-	{xml: "primary-mcdata-id", kind: infoURI},
-	{xml: "forwarded-by-mcdata-id", kind: plainURI},
-})
+}, infoUsers))
 
 var infoServices = []*infoService{mcpttInfo, mcvideoInfo, mcdataInfo}
 
@@ -234,6 +223,7 @@ func newInfoService(s infoService, params, own []infoElement) *infoService {
 	s.self = reg(base, s.title+" information", s.clause, record.Object)
 	s.byName = map[string]*infoElement{}
 	add := func(e infoElement, order int) {
+		e.xml = strings.Replace(e.xml, "*", s.name, 1)
 		if s.byName[e.xml] != nil {
 			return
 		}

@@ -1,78 +1,42 @@
 package lab
 
 import (
-	"bytes"
 	"fmt"
 	"io"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/mcxdump/mcxdump/internal/testkit"
 )
 
-// tool is xmlsec1, which decrypts and verifies independently of our own code.
-type tool struct {
-	t   *testing.T
-	bin string
-	dir string
-	n   int
-}
-
-func newTool(t *testing.T) *tool {
-	t.Helper()
-	bin, err := exec.LookPath("xmlsec1")
-	if err != nil {
-		t.Skip("xmlsec1 is not installed")
-	}
-	return &tool{t: t, bin: bin, dir: t.TempDir()}
-}
-
-func (x *tool) file(b []byte) string {
-	x.t.Helper()
-	x.n++
-	name := filepath.Join(x.dir, fmt.Sprintf("f%d", x.n))
-	if err := os.WriteFile(name, b, 0o600); err != nil {
-		x.t.Fatal(err)
-	}
-	return name
-}
-
-func (x *tool) run(args ...string) (string, error) {
-	var out, log bytes.Buffer
-	cmd := exec.Command(x.bin, args...)
-	cmd.Stdout, cmd.Stderr = &out, &log
-	if err := cmd.Run(); err != nil {
-		return "", fmt.Errorf("%w: %s", err, log.String())
-	}
-	return out.String(), nil
-}
+// tool is xmlsec1 with the lab's keys.
+type tool struct{ *testkit.Xmlsec1 }
 
 // decrypt opens every EncryptedData of a document, one a call.
-func (x *tool) decrypt(k CSK, doc string) (string, int, error) {
-	key, n := x.file(k.xpk(0x51)), 0
+func (x tool) decrypt(k CSK, doc string) (string, int, error) {
+	key, n := x.File(k.xpk(0x51)), 0
 	for ; strings.Contains(doc, "<xenc:EncryptedData"); n++ {
-		out, err := x.run("--decrypt", "--aeskey:"+k.KeyName(), key, x.file([]byte(doc)))
+		out, err := x.Run("--decrypt", "--aeskey:"+k.KeyName(), key, x.File([]byte(doc)))
 		if err != nil {
 			return doc, n, err
 		}
-		doc = out
+		doc = string(out)
 	}
 	return doc, n, nil
 }
 
 // verify checks every Signature of a signed body against the other parts.
-func (x *tool) verify(k CSK, signed string, parts []Part) (int, error) {
-	args := []string{"--verify", "--hmackey:" + k.KeyName(), x.file(k.xpk(0x52))}
+func (x tool) verify(k CSK, signed string, parts []Part) (int, error) {
+	args := []string{"--verify", "--hmackey:" + k.KeyName(), x.File(k.xpk(0x52))}
 	for _, p := range parts {
 		if p.ContentID != "" {
-			f := x.file([]byte(p.Body))
+			f := x.File([]byte(p.Body))
 			args = append(args, "--url-map:cid:"+p.ContentID, f, "--url-map:"+p.ContentID, f)
 		}
 	}
-	doc, n := x.file([]byte(signed)), strings.Count(signed, "<ds:Signature ")
+	doc, n := x.File([]byte(signed)), strings.Count(signed, "<ds:Signature ")
 	for i := range n {
-		_, err := x.run(append(append([]string{}, args...), "--node-xpath", fmt.Sprintf("//*[local-name()='Signature'][%d]", i+1), doc)...)
+		_, err := x.Run(append(append([]string{}, args...), "--node-xpath", fmt.Sprintf("//*[local-name()='Signature'][%d]", i+1), doc)...)
 		if err != nil {
 			return i, err
 		}
@@ -83,7 +47,7 @@ func (x *tool) verify(k CSK, signed string, parts []Part) (int, error) {
 // TestXmlsec1 lets xmlsec1 decrypt every element and verify every signature of the scenarios in which all is well, and of
 // the others see where it fails.
 func TestXmlsec1(t *testing.T) {
-	x := newTool(t)
+	x := tool{testkit.NewXmlsec1(t)}
 	s, err := NewSystem(Options{Seed: 11, Users: 2})
 	if err != nil {
 		t.Fatal(err)
@@ -149,7 +113,7 @@ func TestXmlsec1(t *testing.T) {
 	for doc := range strings.Lines(string(docs)) {
 		_, rest, _ := strings.Cut(doc[strings.Index(doc, "</ds:SignatureValue>"):], "<ds:KeyName>")
 		name, _, _ := strings.Cut(rest, "<")
-		if _, err := x.run("--verify", "--hmackey:"+name, x.file(mustHex(ink[name])), "--id-attr:Id", "urn:3gpp:ns:mcsecKMSInterface:1.0:SignedKmsResponse", x.file([]byte(doc))); err != nil {
+		if _, err := x.Run("--verify", "--hmackey:"+name, x.File(mustHex(ink[name])), "--id-attr:Id", "urn:3gpp:ns:mcsecKMSInterface:1.0:SignedKmsResponse", x.File([]byte(doc))); err != nil {
 			t.Errorf("document %d by %s: %v", n, name, err)
 		}
 		n++

@@ -35,8 +35,10 @@ var allowed = map[string][]string{
 	"internal/bpf":           nil,
 	"internal/filter":        {"decode/record"},
 	"output":                 {"decode/record", "internal/pcapng"},
-	"internal/lab":           {"keys", "keys/sakke", "keys/eccsi", "mikeyparse", "sipparse", "internal/xmlsec", "internal/pcapng"},
+	"internal/lab":           {"internal/lab/known", "keys", "keys/sakke", "keys/eccsi", "mikeyparse", "sipparse", "internal/xmlsec", "internal/pcapng"},
+	"internal/lab/known":     nil,
 	"internal/layering":      nil,
+	"internal/testkit":       nil,
 	"internal/docgen":        {"decode", "decode/session", "decode/record", "output"},
 }
 

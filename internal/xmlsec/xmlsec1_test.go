@@ -5,51 +5,11 @@ import (
 	"encoding/base64"
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/mcxdump/mcxdump/internal/testkit"
 )
-
-// xmlsec1 runs the reference tool, which signs, verifies, encrypts and decrypts
-// independently of this package.
-type xmlsec1 struct {
-	t   *testing.T
-	bin string
-	dir string
-	n   int
-}
-
-func newXmlsec1(t *testing.T) *xmlsec1 {
-	t.Helper()
-	bin, err := exec.LookPath("xmlsec1")
-	if err != nil {
-		t.Skip("xmlsec1 is not installed")
-	}
-	return &xmlsec1{t: t, bin: bin, dir: t.TempDir()}
-}
-
-func (x *xmlsec1) file(b []byte) string {
-	x.t.Helper()
-	x.n++
-	name := filepath.Join(x.dir, fmt.Sprintf("f%d", x.n))
-	if err := os.WriteFile(name, b, 0o600); err != nil {
-		x.t.Fatal(err)
-	}
-	return name
-}
-
-func (x *xmlsec1) run(args ...string) ([]byte, error) {
-	var out, log bytes.Buffer
-	cmd := exec.Command(x.bin, args...)
-	cmd.Stdout, cmd.Stderr = &out, &log
-	err := cmd.Run()
-	if err != nil {
-		err = fmt.Errorf("%w: %s", err, log.String())
-	}
-	return out.Bytes(), err
-}
 
 const interopDoc = `<?xml version="1.0"?>
 <!-- before --><r xmlns="urn:r" xmlns:q="urn:q" xmlns:z="urn:z" xml:lang="en" xml:base="http://x/a/b">` +
@@ -61,10 +21,10 @@ var interopRefs = []SignReference{
 }
 
 func TestXmlsec1Verifies(t *testing.T) {
-	x := newXmlsec1(t)
-	key := x.file([]byte("0123456789abcdef"))
-	part := x.file([]byte("line\r\nline\r\n"))
-	xmlPart := x.file([]byte(fmt.Sprintf(interopDoc, "")))
+	x := testkit.NewXmlsec1(t)
+	key := x.File([]byte("0123456789abcdef"))
+	part := x.File([]byte("line\r\nline\r\n"))
+	xmlPart := x.File([]byte(fmt.Sprintf(interopDoc, "")))
 	for _, c := range c14nURIs {
 		for _, prefixes := range [][]string{nil, {"z", "#default", "q"}} {
 			for method, length := range map[string]int{URIHMACSHA256: 0, URIHMACSHA512: 256, URIHMACSHA1: 0} {
@@ -86,8 +46,8 @@ func TestXmlsec1Verifies(t *testing.T) {
 					t.Fatal(err)
 				}
 				wire := C14N{Comments: true}.Document(d.Tree)
-				_, err = x.run("--verify", "--hmackey:k", key, "--id-attr:Id", "urn:q2:p",
-					"--url-map:cid:part@example.org", part, "--url-map:cid:xml@example.org", xmlPart, x.file(wire))
+				_, err = x.Run("--verify", "--hmackey:k", key, "--id-attr:Id", "urn:q2:p",
+					"--url-map:cid:part@example.org", part, "--url-map:cid:xml@example.org", xmlPart, x.File(wire))
 				if err != nil {
 					t.Errorf("%s %v %s: %v\n%s", c.uri, prefixes, method, err, wire)
 				}
@@ -95,15 +55,15 @@ func TestXmlsec1Verifies(t *testing.T) {
 		}
 	}
 	// The known answer of the signed part.
-	if _, err := x.run("--verify", "--hmackey:Krze8A==", x.file(unhex(t, katInt)), "--url-map:cid:b1@example.org", x.file([]byte(katBody)), x.file([]byte(katSigned))); err != nil {
+	if _, err := x.Run("--verify", "--hmackey:Krze8A==", x.File(unhex(t, katInt)), "--url-map:cid:b1@example.org", x.File([]byte(katBody)), x.File([]byte(katSigned))); err != nil {
 		t.Error(err)
 	}
 }
 
 // Subsets of random documents, in each canonical form.
 func TestXmlsec1RandomSubsets(t *testing.T) {
-	x := newXmlsec1(t)
-	key := x.file([]byte("0123456789abcdef"))
+	x := testkit.NewXmlsec1(t)
+	key := x.File([]byte("0123456789abcdef"))
 	r := rand.New(rand.NewPCG(5, 6))
 	for i := 0; i < 36; {
 		d := mustParse(t, randomXML(r))
@@ -129,16 +89,16 @@ func TestXmlsec1RandomSubsets(t *testing.T) {
 		if ns := Namespace(el); ns != "" {
 			name = ns + ":" + name
 		}
-		if _, err := x.run("--verify", "--hmackey:k", key, "--id-attr:Id", name, x.file(wire)); err != nil {
+		if _, err := x.Run("--verify", "--hmackey:k", key, "--id-attr:Id", name, x.File(wire)); err != nil {
 			t.Errorf("%s %v: %v\n%s", c.uri, prefixes, err, wire)
 		}
 	}
 }
 
 func TestXmlsec1Signs(t *testing.T) {
-	x := newXmlsec1(t)
-	key := x.file([]byte("0123456789abcdef"))
-	part := x.file([]byte("line\r\nline\r\n"))
+	x := testkit.NewXmlsec1(t)
+	key := x.File([]byte("0123456789abcdef"))
+	part := x.File([]byte("line\r\nline\r\n"))
 	for _, c := range c14nURIs {
 		for _, list := range []string{"", `<ec:InclusiveNamespaces xmlns:ec="http://www.w3.org/2001/10/xml-exc-c14n#" PrefixList="z q #default"/>`} {
 			if list != "" && !c.m.Exclusive {
@@ -163,7 +123,7 @@ func TestXmlsec1Signs(t *testing.T) {
 <d:CanonicalizationMethod Algorithm="`+c.uri+`">`+list+`</d:CanonicalizationMethod><d:SignatureMethod Algorithm="`+URIHMACSHA256+`"/>`+
 				ref("#one")+ref("#one", c.uri)+ref("", URIEnveloped)+ref("", URIEnveloped, c.uri)+ref("#xpointer(id('one'))", c.uri)+ref("cid:part@example.org")+
 				`</d:SignedInfo><d:SignatureValue/><d:KeyInfo><d:KeyName>k</d:KeyName></d:KeyInfo></d:Signature></w>`)
-			signed, err := x.run("--sign", "--hmackey:k", key, "--id-attr:Id", "urn:q2:p", "--url-map:cid:part@example.org", part, x.file([]byte(template)))
+			signed, err := x.Run("--sign", "--hmackey:k", key, "--id-attr:Id", "urn:q2:p", "--url-map:cid:part@example.org", part, x.File([]byte(template)))
 			if err != nil {
 				t.Errorf("%s: %v", c.uri, err)
 				continue
@@ -180,7 +140,7 @@ func TestXmlsec1Signs(t *testing.T) {
 }
 
 func TestXmlsec1Decrypts(t *testing.T) {
-	x := newXmlsec1(t)
+	x := testkit.NewXmlsec1(t)
 	for uri, c := range ciphers {
 		key := bytes.Repeat([]byte{9}, c.size)
 		el, err := Encrypt([]byte("<mcpttURI>sip:eve@example.org</mcpttURI>"), EncryptOptions{Algorithm: uri, Key: key, KeyName: "k"})
@@ -189,13 +149,13 @@ func TestXmlsec1Decrypts(t *testing.T) {
 		}
 		d := mustParse(t, `<id xmlns="urn:x" type="Encrypted"/>`)
 		d.Root().AddChild(el)
-		out, err := x.run("--decrypt", "--aeskey:k", x.file(key), x.file(C14N{}.Document(d.Tree)))
+		out, err := x.Run("--decrypt", "--aeskey:k", x.File(key), x.File(C14N{}.Document(d.Tree)))
 		if err != nil || !strings.Contains(string(out), `<id xmlns="urn:x" type="Encrypted"><mcpttURI>sip:eve@example.org</mcpttURI></id>`) {
 			t.Errorf("%s: %v %s", uri, err, out)
 		}
 	}
 	// The known answer.
-	out, err := x.run("--decrypt", "--aeskey:Krze8A==", x.file(unhex(t, katConf)), x.file([]byte(benchXML)))
+	out, err := x.Run("--decrypt", "--aeskey:Krze8A==", x.File(unhex(t, katConf)), x.File([]byte(benchXML)))
 	if err != nil || !strings.Contains(string(out), "<mcpttURI>sip:bob@example.org</mcpttURI>") {
 		t.Errorf("%v %s", err, out)
 	}
@@ -214,14 +174,14 @@ func TestXmlsec1Decrypts(t *testing.T) {
 	ki.AddChild(ek)
 	d := mustParse(t, "<a/>")
 	d.Root().AddChild(ed)
-	out, err = x.run("--decrypt", "--aeskey:kek", x.file(kek), x.file(C14N{}.Document(d.Tree)))
+	out, err = x.Run("--decrypt", "--aeskey:kek", x.File(kek), x.File(C14N{}.Document(d.Tree)))
 	if err != nil || !strings.Contains(string(out), "<a>hello</a>") {
 		t.Errorf("wrapped: %v %s", err, out)
 	}
 }
 
 func TestXmlsec1Encrypts(t *testing.T) {
-	x := newXmlsec1(t)
+	x := testkit.NewXmlsec1(t)
 	for uri, c := range ciphers {
 		key := bytes.Repeat([]byte{9}, c.size)
 		for n := range 34 {
@@ -230,7 +190,7 @@ func TestXmlsec1Encrypts(t *testing.T) {
 			}
 			plain := strings.Repeat("x", n)
 			template := `<e:EncryptedData xmlns:e="` + NSEnc + `" Type="` + TypeContent + `"><e:EncryptionMethod Algorithm="` + uri + `"/><d:KeyInfo xmlns:d="` + NSSig + `"><d:KeyName>k</d:KeyName></d:KeyInfo><e:CipherData><e:CipherValue/></e:CipherData></e:EncryptedData>`
-			out, err := x.run("--encrypt", "--aeskey:k", x.file(key), "--binary-data", x.file([]byte(plain)), x.file([]byte(template)))
+			out, err := x.Run("--encrypt", "--aeskey:k", x.File(key), "--binary-data", x.File([]byte(plain)), x.File([]byte(template)))
 			if err != nil {
 				t.Errorf("%s: %v", uri, err)
 				continue
@@ -244,7 +204,7 @@ func TestXmlsec1Encrypts(t *testing.T) {
 	for size, wrap := range map[int]string{16: URIKeyWrap128, 24: URIKeyWrap192, 32: URIKeyWrap256} {
 		kek := bytes.Repeat([]byte{1}, size)
 		template := `<e:EncryptedData xmlns:e="` + NSEnc + `"><e:EncryptionMethod Algorithm="` + URIAES128GCM + `"/><d:KeyInfo xmlns:d="` + NSSig + `"><e:EncryptedKey><e:EncryptionMethod Algorithm="` + wrap + `"/><d:KeyInfo><d:KeyName>kek</d:KeyName></d:KeyInfo><e:CipherData><e:CipherValue/></e:CipherData></e:EncryptedKey></d:KeyInfo><e:CipherData><e:CipherValue/></e:CipherData></e:EncryptedData>`
-		out, err := x.run("--encrypt", "--aeskey:kek", x.file(kek), "--session-key", "aes-128", "--binary-data", x.file([]byte("hello")), x.file([]byte(template)))
+		out, err := x.Run("--encrypt", "--aeskey:kek", x.File(kek), "--session-key", "aes-128", "--binary-data", x.File([]byte("hello")), x.File([]byte(template)))
 		if err != nil {
 			t.Errorf("%s: %v", wrap, err)
 			continue

@@ -7,28 +7,10 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
-	"os"
-	"path/filepath"
 	"testing"
-)
 
-// shared reads a file of the shared test data. It is not part of the
-// repository: the test is skipped without it, except where CI=true.
-func shared(t *testing.T, name string) []byte {
-	t.Helper()
-	dir := os.Getenv("MCXDUMP_SHARED")
-	if dir == "" {
-		dir = "../../../shared"
-	}
-	b, err := os.ReadFile(filepath.Join(dir, name))
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
-	}
-	return b
-}
+	"github.com/mcxdump/mcxdump/internal/testkit"
+)
 
 type keySet struct {
 	Set, KPAK, UID, SSK, PVT, Origin string
@@ -39,7 +21,7 @@ type keySet struct {
 
 func keySets(t *testing.T) []keySet {
 	var sets []keySet
-	if err := json.Unmarshal(shared(t, "vectors/third-party/tp-keysets.json"), &sets); err != nil {
+	if err := json.Unmarshal(testkit.Shared(t, "vectors/third-party/tp-keysets.json"), &sets); err != nil {
 		t.Fatal(err)
 	}
 	return sets
@@ -106,7 +88,7 @@ type message struct {
 // published, with the coverage the data states.
 func TestPeerMessages(t *testing.T) {
 	var file struct{ Messages []message }
-	if err := json.Unmarshal(shared(t, "vectors/third-party/tp-messages.json"), &file); err != nil {
+	if err := json.Unmarshal(testkit.Shared(t, "vectors/third-party/tp-messages.json"), &file); err != nil {
 		t.Fatal(err)
 	}
 	sets := keySets(t)

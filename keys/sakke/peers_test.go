@@ -5,29 +5,11 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
-)
 
-// shared reads a file of the shared test data. It is not part of the
-// repository: the test is skipped without it, except where CI=true.
-func shared(t *testing.T, name string) []byte {
-	t.Helper()
-	dir := os.Getenv("MCXDUMP_SHARED")
-	if dir == "" {
-		dir = "../../../shared"
-	}
-	b, err := os.ReadFile(filepath.Join(dir, name))
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
-	}
-	return b
-}
+	"github.com/mcxdump/mcxdump/internal/testkit"
+)
 
 type keySet struct {
 	Set, Z, RSK, UID string
@@ -38,7 +20,7 @@ type keySet struct {
 
 func keySets(t *testing.T) []keySet {
 	var sets []keySet
-	if err := json.Unmarshal(shared(t, "vectors/third-party/tp-keysets.json"), &sets); err != nil {
+	if err := json.Unmarshal(testkit.Shared(t, "vectors/third-party/tp-keysets.json"), &sets); err != nil {
 		t.Fatal(err)
 	}
 	return sets
@@ -92,7 +74,7 @@ func TestPeerMessages(t *testing.T) {
 			}
 		}
 	}
-	if err := json.Unmarshal(shared(t, "vectors/third-party/tp-messages.json"), &file); err != nil {
+	if err := json.Unmarshal(testkit.Shared(t, "vectors/third-party/tp-messages.json"), &file); err != nil {
 		t.Fatal(err)
 	}
 	type loaded struct {
@@ -183,7 +165,7 @@ func block(t *testing.T, text, label string) []byte {
 // TestKnownMessage opens the end-to-end message of the digest of TS 33.180,
 // clause 8.2.
 func TestKnownMessage(t *testing.T) {
-	text := string(shared(t, "spec/ts33180.md"))
+	text := string(testkit.Shared(t, "spec/ts33180.md"))
 	pub, err := ParsePublicKey(block(t, text, "PubEncKey (Z)"))
 	if err != nil {
 		t.Fatal(err)
