@@ -76,7 +76,7 @@ func Run(ctx context.Context, src capture.Source, opt Options, sink Sink) (*Summ
 	}
 	if again, ok := src.(capture.Rewinder); ok && opt.Ring != nil && opt.TwoPasses && again.Seekable() {
 		first := opt
-		first.TwoPasses, first.Explain, first.Tracker, first.Checks = false, 0, nil, nil
+		first.TwoPasses, first.Explain, first.Tracker, first.Checks, first.Tap = false, 0, nil, nil, nil
 		if _, err := Run(ctx, src, first, discard{}); err != nil && ctx.Err() != nil {
 			return &Summary{}, err
 		}

@@ -164,7 +164,7 @@ func (o *checkOptions) run(ctx context.Context, s *streams, files []string) erro
 	}
 	defer src.Close()
 	bar := newProgress(s, src, false)
-	sum, runErr := decode.Run(ctx, src, opt, rep)
+	sum, runErr := s.decode(ctx, src, opt, rep)
 	bar.stop()
 	if err := o.finish(s, rep, files, sum); err != nil {
 		return err
@@ -178,6 +178,9 @@ func (o *checkOptions) run(ctx context.Context, s *streams, files []string) erro
 	}
 	if runErr != nil {
 		return runErr
+	}
+	if ctx.Err() != nil {
+		return errReported // not all was checked
 	}
 	if rep.failing > 0 {
 		return errFindings

@@ -300,7 +300,7 @@ func exportKeys(ctx context.Context, s *streams, m *keys.Material, files []strin
 		return err
 	}
 	defer src.Close()
-	if _, err := decode.Run(ctx, src, decode.Options{Ring: ring, TwoPasses: true}, &nothing{}); err != nil {
+	if _, err := s.decode(ctx, src, decode.Options{Ring: ring, TwoPasses: true}, &nothing{}); err != nil {
 		return err
 	}
 	found := ring.Recovered()

@@ -114,7 +114,7 @@ func (o *readOptions) run(ctx context.Context, s *streams) error {
 		return err
 	}
 	if ndjson {
-		return o.readBack(s, files, p.sink)
+		return o.readBack(ctx, s, files, p.sink)
 	}
 	opt, err := o.decoding(s, p)
 	if err != nil {
@@ -124,6 +124,10 @@ func (o *readOptions) run(ctx context.Context, s *streams) error {
 		defer opt.Ring.Close()
 	}
 	src, err := capture.Open(files, capture.Options{Stdin: s.in})
+	if errors.Is(err, capture.ErrStopped) {
+		s.interrupted(0)
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -136,7 +140,7 @@ func (o *readOptions) run(ctx context.Context, s *streams) error {
 		opt.Tap = w
 	}
 	bar := newProgress(s, src, terminal(s.out) > 0 && !o.quiet)
-	sum, err := decode.Run(ctx, src, opt, p.sink)
+	sum, err := s.decode(ctx, src, opt, p.sink)
 	bar.stop()
 	if serr := o.summary(s, sum, p.format, p.ro, p.sink); err == nil {
 		err = serr
@@ -144,7 +148,7 @@ func (o *readOptions) run(ctx context.Context, s *streams) error {
 	if werr := o.writeFlags.close(s, w); err == nil {
 		err = werr
 	}
-	if err == nil && sum != nil && o.explain > sum.Messages() {
+	if err == nil && ctx.Err() == nil && sum != nil && o.explain > sum.Messages() {
 		err = fmt.Errorf("--explain %d: there are %d messages", o.explain, sum.Messages())
 	}
 	var faults capture.Errors
@@ -365,7 +369,7 @@ func beginning(s *streams, name string) []byte {
 const maxWrongLines = 10
 
 // readBack prints records that an earlier run wrote as JSON.
-func (o *readOptions) readBack(s *streams, files []string, sink *readSink) error {
+func (o *readOptions) readBack(ctx context.Context, s *streams, files []string, sink *readSink) error {
 	var buf []byte
 	var wrong int
 	for _, name := range files {
@@ -381,7 +385,7 @@ func (o *readOptions) readBack(s *streams, files []string, sink *readSink) error
 		lines := output.NewReader(in)
 		for {
 			r, err := lines.Next()
-			if err == io.EOF {
+			if err == io.EOF || err != nil && ctx.Err() != nil { // a line may be cut then
 				break
 			}
 			if err != nil {

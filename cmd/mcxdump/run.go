@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/mcxdump/mcxdump/decode"
 	"github.com/mcxdump/mcxdump/decode/capture"
 	"github.com/mcxdump/mcxdump/internal/bpf"
 	"github.com/mcxdump/mcxdump/internal/filter"
@@ -58,7 +59,7 @@ func terminal(w io.Writer) int {
 
 // run is the program: arguments and streams in, exit code out.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	s := &streams{in: stdin, out: stdout, err: stderr}
+	s := &streams{in: interruptible(ctx, stdin), out: stdout, err: stderr}
 	root := newRoot(s)
 	root.SetArgs(args)
 	root.SetIn(stdin)
@@ -81,6 +82,36 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return exitUsage
 	}
 	return exitFailed
+}
+
+// interruptible makes reading end with ctx, where it may wait for ever.
+func interruptible(ctx context.Context, in io.Reader) io.Reader {
+	if f, ok := in.(*os.File); ok {
+		if st, err := f.Stat(); err != nil || st.Mode().IsRegular() {
+			return in
+		}
+	}
+	if in == nil || ctx.Done() == nil {
+		return in
+	}
+	return capture.Interruptible(in, ctx.Done())
+}
+
+// decode runs the pipeline until the input ends. When ctx ends before, what was read is decoded and printed, and the
+// user is told.
+func (s *streams) decode(ctx context.Context, src capture.Source, opt decode.Options, sink decode.Sink) (*decode.Summary, error) {
+	if src, ok := src.(capture.Stopper); ok {
+		defer context.AfterFunc(ctx, src.Stop)()
+	}
+	sum, err := decode.Run(context.WithoutCancel(ctx), src, opt, sink)
+	if ctx.Err() != nil {
+		s.interrupted(src.Stats().Frames)
+	}
+	return sum, err
+}
+
+func (s *streams) interrupted(frames uint64) {
+	fmt.Fprintf(s.err, "mcxdump: interrupted after %d frames; what follows in the input was not read\n", frames)
 }
 
 // complain prints an error with whatever helps: the place in a filter, a hint about a file.

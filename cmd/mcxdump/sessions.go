@@ -75,7 +75,7 @@ func track(ctx context.Context, s *streams, files []string, k *keyFlags, release
 	}
 	defer src.Close()
 	bar := newProgress(s, src, false)
-	sum, err := decode.Run(ctx, src, opt, &nothing{})
+	sum, err := s.decode(ctx, src, opt, &nothing{})
 	bar.stop()
 	t.Finish()
 	all := append(evicted, t.Sessions()...)

@@ -111,7 +111,9 @@ func (f *file) open(s *files, in io.Reader) *FileError {
 		if err != nil {
 			return openError(f.path, err)
 		}
-		f.f, in = fd, fd
+		if f.f, in = fd, fd; !f.plain {
+			in = Interruptible(fd, s.stop)
+		}
 	}
 	f.raw = &counted{r: in, m: &s.meter}
 	if f.peeking { // what is read now is read again later
@@ -207,7 +209,7 @@ func (f *file) next(s *files) bool {
 			f.number++
 			return true
 		}
-		if err == io.EOF {
+		if err == io.EOF || errors.Is(err, ErrStopped) {
 			break
 		}
 		if !f.peeking {

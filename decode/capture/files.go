@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"math"
+	"sync"
 )
 
 // files is the Source over capture files: one read straight on, several merged by a heap over the time of their
@@ -18,6 +19,9 @@ type files struct {
 	stats Stats
 	last  int64
 	err   error // given by every further Next
+
+	stop     chan struct{}
+	stopOnce sync.Once
 }
 
 // Open gives the frames of all paths in time order; frames of the same time come in the order of the paths. "-"
@@ -30,7 +34,7 @@ func Open(paths []string, o Options) (Source, error) {
 		return nil, errors.New("no capture file named")
 	}
 	o.Limits = o.Limits.withDefaults()
-	s := &files{o: o, chunk: 256 << 10}
+	s := &files{o: o, chunk: 256 << 10, stop: make(chan struct{})}
 	if len(paths) > 64 {
 		s.chunk = 64 << 10
 	}
@@ -120,6 +124,9 @@ func (s *files) begin() error {
 func (s *files) Next(fr *Frame) error {
 	if s.err != nil {
 		return s.err
+	}
+	if s.stopped() {
+		return s.end()
 	}
 	if len(s.list) == 1 {
 		f := s.list[0]
@@ -289,4 +296,5 @@ var errClosed = errors.New("the source is closed")
 var (
 	_ Rewinder   = (*files)(nil)
 	_ Progresser = (*files)(nil)
+	_ Stopper    = (*files)(nil)
 )
