@@ -7,6 +7,7 @@ import (
 	"io"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/mcxdump/mcxdump/decode/capture"
@@ -24,13 +25,25 @@ type Sink interface {
 	Write(b []byte) error
 }
 
+// An OpenSink is a Sink that can print a message before the tracker has spoken, so that the whole record need not wait
+// for the ordered stage.
+type OpenSink interface {
+	Sink
+	// EncodeOpen is Encode, and says where in the result the text of nodes belongs that are added behind the record's own;
+	// -1 when the record is not shown. It does nothing and returns false for a record that has to be whole.
+	EncodeOpen(dst []byte, r *record.Record) (out []byte, at int, ok bool)
+	// EncodeRoots appends the text of such nodes, which are all that r has.
+	EncodeRoots(dst []byte, r *record.Record) []byte
+}
+
 // A batch is what travels through the pipeline: units enough to make the hand-over cheap, few enough to keep the
 // first line of a small capture fast and the memory in flight small.
 type batch struct {
 	items []item
 	size  int
 	out   []byte
-	held  []held // records that wait for the ordered stage, with their places in out
+	held  []held           // messages that wait for the ordered stage, with their places in out
+	found []record.Finding // of those that are printed already
 	stats workStats
 	done  chan struct{}
 	// confessed is how many messages its findings say were left out.
@@ -47,11 +60,16 @@ type item struct {
 	mikey   [][]byte // I_MESSAGEs inside, when there is a ring
 }
 
-// held is a record that what spans messages has a word about: it is printed in the ordered stage.
+// held is a message that what spans messages has a word about. Its record is printed in the ordered stage; or it was
+// printed by the worker, with room for what the tracker adds.
 type held struct {
-	at  int // offset in batch.out
-	rec *record.Record
-	ev  any
+	at       int // offset in batch.out
+	rec      *record.Record
+	ev       any
+	item     int // without rec: index of the message in the batch
+	root     int // and where the tracker's nodes belong in batch.out, -1 for nowhere
+	end      int // and where the printed record ends
+	from, to int // and its findings in batch.found
 }
 
 const (
@@ -89,6 +107,13 @@ func Run(ctx context.Context, src capture.Source, opt Options, sink Sink) (*Summ
 	defer cancel(nil)
 
 	p := &pipeline{opt: &opt, sink: sink, ctx: ctx, cancel: cancel, plan: planner{ring: opt.Ring}}
+	if opt.Ring == nil { // a ring learns, so that a message decoded twice may differ
+		p.open, _ = sink.(OpenSink)
+	}
+	p.batchItems = batchItems
+	if opt.Tracker != nil && p.open == nil {
+		p.batchItems = heldItems
+	}
 	p.work = make(chan *batch, opt.Workers)
 	p.order = make(chan *batch, 2*opt.Workers+2)
 
@@ -138,6 +163,13 @@ type pipeline struct {
 	spares sync.Pool // records that were held and printed
 	number uint64
 	plan   planner
+
+	batchItems int
+	open       OpenSink     // nil when records are held whole
+	again      *worker      // the ordered stage's own, for what has to be printed again
+	redone     atomic.Int64 // how much more often than hoped that was so
+	added      record.Record
+	adder      record.Builder
 
 	stuck      bool   // output did not move on within Options.Patience; under mu, as the next two
 	unprinted  uint64 // messages left out for it
@@ -262,7 +294,7 @@ func (p *pipeline) append(it item, size int) {
 	}
 	p.cur.items = append(p.cur.items, it)
 	p.cur.size += size
-	if len(p.cur.items) >= batchItems || p.opt.Tracker != nil && len(p.cur.items) >= heldItems || p.cur.size >= batchOctets {
+	if len(p.cur.items) >= p.batchItems || p.cur.size >= batchOctets {
 		p.flush()
 	}
 }
@@ -345,10 +377,11 @@ func (p *pipeline) confess() {
 func (p *pipeline) recycle(b *batch) {
 	clear(b.items)
 	clear(b.held)
+	clear(b.found)
 	if cap(b.out) > 4<<20 {
 		b.out = nil
 	}
-	b.items, b.out, b.held, b.size, b.confessed, b.stats = b.items[:0], b.out[:0], b.held[:0], 0, 0, workStats{}
+	b.items, b.out, b.held, b.found, b.size, b.confessed, b.stats = b.items[:0], b.out[:0], b.held[:0], b.found[:0], 0, 0, workStats{}
 	p.pool.Put(b)
 }
 
@@ -376,7 +409,10 @@ func (p *pipeline) worker() {
 				b.stats.count(r, w)
 				if p.opt.Tracker != nil && it.number != 0 {
 					if ev := p.opt.Tracker.Read(r); ev != nil {
-						b.held = append(b.held, held{len(b.out), w.keep(&p.spares), ev})
+						if p.printOpen(b, i, r, ev) {
+							continue
+						}
+						b.held = append(b.held, held{at: len(b.out), rec: w.keep(&p.spares), ev: ev})
 						continue
 					}
 				}
@@ -410,22 +446,4 @@ func (p *pipeline) write() {
 		p.sum.work.merge(&b.stats)
 		p.recycle(b)
 	}
-}
-
-// attach gives the events of a batch to the tracker, in order, and prints the records that waited with what it says
-// about them, between those that did not.
-func (p *pipeline) attach(dst []byte, b *batch) []byte {
-	from := 0
-	for i := range b.held {
-		h := &b.held[i]
-		dst = append(dst, b.out[from:h.at]...)
-		from = h.at
-		rb := record.Builder{R: h.rec, Want: p.opt.Want}
-		b.stats.findings(p.opt.Tracker.Add(h.ev, &rb))
-		dst = p.sink.Encode(dst, h.rec)
-		if cap(h.rec.Nodes) <= maxSpareNodes {
-			p.spares.Put(h.rec)
-		}
-	}
-	return append(dst, b.out[from:]...)
 }

@@ -15,6 +15,15 @@ type Format interface {
 	Needs() record.Want
 }
 
+// An OpenFormat is a Format that can print a record before all is known of it: nodes may follow as further roots.
+type OpenFormat interface {
+	Format
+	// AppendOpen is Append, and says where in the result such nodes belong.
+	AppendOpen(dst []byte, r *record.Record) (out []byte, at int)
+	// AppendRoots appends their text. They are all that r has; it is a message.
+	AppendRoots(dst []byte, r *record.Record) []byte
+}
+
 // TimeStyle says how the table and the fields show times.
 type TimeStyle uint8
 

@@ -30,7 +30,19 @@ func newJSON(Options) (Format, error) { return jsonFormat{}, nil }
 func (jsonFormat) Needs() record.Want { return record.All() }
 
 // Append appends the record as one line of JSON.
-func (jsonFormat) Append(dst []byte, r *record.Record) []byte {
+func (f jsonFormat) Append(dst []byte, r *record.Record) []byte {
+	dst, _ = f.AppendOpen(dst, r)
+	return dst
+}
+
+// AppendRoots appends members.
+func (jsonFormat) AppendRoots(dst []byte, r *record.Record) []byte {
+	e := encoder{r: r, keys: loadKeys()}
+	return e.members(dst, 0, len(r.Nodes), e.keys.top, true)
+}
+
+// AppendOpen appends the record as one line of JSON; members may follow those of its tree.
+func (jsonFormat) AppendOpen(dst []byte, r *record.Record) (out []byte, at int) {
 	e := encoder{r: r, keys: loadKeys()}
 	dst = append(dst, `{"schema":"`+record.Schema+`","record":`...)
 	dst = appendJSONString(dst, r.Type.String())
@@ -73,6 +85,7 @@ func (jsonFormat) Append(dst []byte, r *record.Record) []byte {
 	}
 	dst = appendMember(dst, `,"info":`, r.Info)
 	dst = e.members(dst, 0, len(r.Nodes), e.keys.top, true)
+	at = len(dst)
 	if len(r.Findings) > 0 {
 		dst = append(dst, `,"findings":[`...)
 		for i := range r.Findings {
@@ -83,7 +96,7 @@ func (jsonFormat) Append(dst []byte, r *record.Record) []byte {
 		}
 		dst = append(dst, ']')
 	}
-	return append(dst, '}', '\n')
+	return append(dst, '}', '\n'), at
 }
 
 func appendMember(dst []byte, key, s string) []byte {

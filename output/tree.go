@@ -20,12 +20,30 @@ func (t *treeFormat) Needs() record.Want { return record.All() }
 
 // Append appends the record's lines and an empty line.
 func (t *treeFormat) Append(dst []byte, r *record.Record) []byte {
+	dst, _ = t.AppendOpen(dst, r)
+	return dst
+}
+
+// AppendRoots appends the lines of a tree without its head.
+func (t *treeFormat) AppendRoots(dst []byte, r *record.Record) []byte {
+	w := treeWriter{dst: dst, o: &t.o, r: r}
+	w.roots()
+	return w.dst
+}
+
+func (w *treeWriter) roots() {
+	for j := 0; j < len(w.r.Nodes); j = max(int(w.r.Nodes[j].End), j+1) {
+		w.node(j, 1)
+	}
+}
+
+// AppendOpen appends the record's lines and an empty line; further nodes belong before the findings without a place.
+func (t *treeFormat) AppendOpen(dst []byte, r *record.Record) (out []byte, at int) {
 	w := treeWriter{dst: dst, o: &t.o, r: r}
 	w.head()
 	w.placeFindings()
-	for j := 0; j < len(r.Nodes); j = max(int(r.Nodes[j].End), j+1) {
-		w.node(j, 1)
-	}
+	w.roots()
+	at = len(w.dst)
 	for i := range r.Findings {
 		if w.at == nil || w.at[i] < 0 {
 			w.finding(&r.Findings[i], 1)
@@ -36,7 +54,7 @@ func (t *treeFormat) Append(dst []byte, r *record.Record) []byte {
 			w.dump(i)
 		}
 	}
-	return append(w.dst, '\n')
+	return append(w.dst, '\n'), at
 }
 
 type treeWriter struct {

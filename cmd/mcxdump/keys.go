@@ -292,6 +292,11 @@ type nothing struct{}
 func (*nothing) Encode(dst []byte, _ *record.Record) []byte { return dst }
 func (*nothing) Write([]byte) error                         { return nil }
 
+func (*nothing) EncodeOpen(dst []byte, _ *record.Record) (out []byte, at int, ok bool) {
+	return dst, -1, true
+}
+func (*nothing) EncodeRoots(dst []byte, _ *record.Record) []byte { return dst }
+
 func exportKeys(ctx context.Context, s *streams, m *keys.Material, files []string) error {
 	ring := keys.NewRing(m, keys.RingLimits{})
 	defer ring.Close()

@@ -140,7 +140,11 @@ func (o *readOptions) run(ctx context.Context, s *streams) error {
 		opt.Tap = w
 	}
 	bar := newProgress(s, src, terminal(s.out) > 0 && !o.quiet)
-	sum, err := s.decode(ctx, src, opt, p.sink)
+	var sink decode.Sink = p.sink
+	if open := p.sink.open(); open != nil {
+		sink = open
+	}
+	sum, err := s.decode(ctx, src, opt, sink)
 	bar.stop()
 	if serr := o.summary(s, sum, p.format, p.ro, p.sink); err == nil {
 		err = serr
@@ -433,6 +437,45 @@ func (k *readSink) Encode(dst []byte, r *record.Record) []byte {
 func (k *readSink) Write(b []byte) error {
 	_, err := k.out.Write(b)
 	return err
+}
+
+// open is the sink for records that the tracker may still add to, nil when it has to print them whole: the filter looks
+// at what is added, or the format cannot.
+func (k *readSink) open() decode.Sink {
+	form, ok := k.form.(output.OpenFormat)
+	if !ok {
+		return nil
+	}
+	want := k.filt.Needs()
+	for _, f := range record.Fields() {
+		if root, _, _ := strings.Cut(f.Name, "."); (root == "session" || root == "findings") && want.Has(f) {
+			return nil
+		}
+	}
+	return &openSink{k, form}
+}
+
+// openSink is a decode.OpenSink.
+type openSink struct {
+	*readSink
+	open output.OpenFormat
+}
+
+func (k *openSink) EncodeOpen(dst []byte, r *record.Record) (out []byte, at int, ok bool) {
+	for i := range r.Findings {
+		if strings.HasPrefix(r.Findings[i].Field, "session") {
+			return dst, -1, false // it may have its place in what is added
+		}
+	}
+	if k.quiet || k.filt != nil && !k.filt.Match(r) {
+		return dst, -1, true
+	}
+	out, at = k.open.AppendOpen(dst, r)
+	return out, at, true
+}
+
+func (k *openSink) EncodeRoots(dst []byte, r *record.Record) []byte {
+	return k.open.AppendRoots(dst, r)
 }
 
 // summary says how it ended: as the last JSON record; with --quiet as the only output; otherwise on a terminal's
