@@ -4,8 +4,16 @@
 //
 // Begin with [ParsePublicKey], which reads the KPAK of a KMS, and
 // [PublicKey.Verify]. Where one signer is met again and again, hold a
-// [Verifier] for (KPAK, ID, PVT), or let a [Cache] hold them: it keeps the point
-// Y = [HS]PVT + KPAK, which costs as much as the rest of a verification.
+// [Verifier] for (KPAK, ID, PVT), or let a [Cache] hold them: it keeps multiples
+// of the point Y = [HS]PVT + KPAK.
+//
+// # How it is fast
+//
+// Verification works on public data only, so it may take variable time: the
+// scalars are multiplied out and J becomes one sum of multiples with common
+// doublings (verify.go), over tables for G, KPAK and, once the signer is known,
+// Y. The arithmetic is in internal/p256, with assembly on amd64. Keys and
+// signatures are made with nistec.
 //
 // # Promises
 //
@@ -25,6 +33,6 @@
 //
 // Other curves and hashes; MIKEY framing; what an identifier is (the octets are
 // the caller's: the 32-octet UID in MCX, some products write it as 64 hex
-// characters). Arithmetic on secrets is variable time: this package serves an
-// analyser and a laboratory, not an online KMS.
+// characters). Arithmetic modulo q on secrets is variable time: this package
+// serves an analyser and a laboratory, not an online KMS.
 package eccsi

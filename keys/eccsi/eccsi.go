@@ -71,12 +71,12 @@ func hashHS(kpak, id, pvt []byte) [32]byte {
 }
 
 // hashHE is HE = hash(HS ‖ r ‖ M), RFC 6507 section 5.2.1.
-func hashHE(hs [32]byte, r, message []byte) *big.Int {
+func hashHE(hs [32]byte, r, message []byte) [32]byte {
 	h := sha256.New()
 	h.Write(hs[:])
 	h.Write(r)
 	h.Write(message)
-	return new(big.Int).SetBytes(h.Sum(nil))
+	return [32]byte(h.Sum(nil))
 }
 
 // A PublicKey is a KPAK, the KMS public authentication key (RFC 6507 section
@@ -84,6 +84,7 @@ func hashHE(hs [32]byte, r, message []byte) *big.Int {
 type PublicKey struct {
 	kpak   *nistec.P256Point
 	octets [PointSize]byte
+	lines  lines // for verification
 }
 
 // ParsePublicKey reads the 65 octets of a KPAK.
@@ -92,7 +93,7 @@ func ParsePublicKey(kpak []byte) (*PublicKey, error) {
 	if err != nil {
 		return nil, &Error{"KPAK", "RFC 6507 5.1.1", err}
 	}
-	return &PublicKey{pt, [PointSize]byte(kpak)}, nil
+	return &PublicKey{kpak: pt, octets: [PointSize]byte(kpak)}, nil
 }
 
 // Bytes returns the 65 octets of the KPAK.
@@ -101,76 +102,6 @@ func (p *PublicKey) Bytes() []byte { return bytes.Clone(p.octets[:]) }
 // Equal reports whether both are the same KPAK.
 func (p *PublicKey) Equal(other *PublicKey) bool {
 	return p == other || p != nil && other != nil && p.octets == other.octets
-}
-
-// Verify checks a signature by the holder of id over message, as described in
-// RFC 6507 section 5.2.2. It returns nil when the signature is valid.
-func (p *PublicKey) Verify(id, message, signature []byte) error {
-	if len(signature) != SignatureSize {
-		return &Error{"signature", "RFC 6507 5.2.2", ErrLength}
-	}
-	v, err := p.Verifier(id, signature[2*ScalarSize:])
-	if err != nil {
-		return err
-	}
-	return v.Verify(message, signature)
-}
-
-// A Verifier checks signatures of one signer under one PVT. It holds
-//
-//	HS = hash(G ‖ KPAK ‖ ID ‖ PVT),  Y = [HS]PVT + KPAK
-//
-// and so halves the cost of each further signature. It is immutable and may be
-// used by several goroutines.
-type Verifier struct {
-	y   *nistec.P256Point
-	hs  [32]byte
-	pvt [PointSize]byte
-}
-
-// Verifier prepares for signatures of id which carry pvt.
-func (p *PublicKey) Verifier(id, pvt []byte) (*Verifier, error) {
-	pt, err := parsePoint(pvt)
-	if err != nil {
-		return nil, &Error{"PVT", "RFC 6507 5.2.2 step 1", err}
-	}
-	hs := hashHS(p.octets[:], id, pvt)
-	y := mulPoint(pt, new(big.Int).SetBytes(hs[:]))
-	return &Verifier{y.Add(y, p.kpak), hs, [PointSize]byte(pvt)}, nil
-}
-
-// Verify checks r‖s‖PVT over message, as described in RFC 6507 section 5.2.2
-// steps 3 to 6. A signature with another PVT is ErrMismatch in field PVT.
-//
-// With J = [s]([HE]G + [r]Y) the scalars are multiplied first,
-//
-//	J = [s·HE]G + [s·r]Y,
-//
-// so that G keeps its table and one general multiplication is left.
-func (v *Verifier) Verify(message, signature []byte) error {
-	if len(signature) != SignatureSize {
-		return &Error{"signature", "RFC 6507 5.2.2", ErrLength}
-	}
-	if !bytes.Equal(signature[2*ScalarSize:], v.pvt[:]) {
-		return &Error{"PVT", "RFC 6507 5.2.2", ErrMismatch}
-	}
-	r := new(big.Int).SetBytes(signature[:ScalarSize])
-	s := new(big.Int).SetBytes(signature[ScalarSize : 2*ScalarSize])
-	he := hashHE(v.hs, signature[:ScalarSize], message)
-	if new(big.Int).Mod(s, orderQ).Sign() == 0 {
-		return &Error{"s", "RFC 6507 5.2.2 step 6", ErrZero} // J would be infinite
-	}
-	j := mulBase(he.Mul(he, s))
-	j.Add(j, mulPoint(v.y, s.Mul(s, r)))
-	x, err := j.BytesX()
-	if err != nil { // J is the point at infinity
-		return &Error{"signature", "RFC 6507 5.2.2 step 6", ErrInfinity}
-	}
-	jx := new(big.Int).SetBytes(x)
-	if jx.Sign() == 0 || jx.Cmp(r.Mod(r, fieldP)) != 0 {
-		return &Error{"signature", "RFC 6507 5.2.2 step 6", ErrMismatch}
-	}
-	return nil
 }
 
 // A MasterSecret is a KSAK, the KMS secret authentication key (RFC 6507 section
@@ -193,7 +124,7 @@ func NewMasterSecret(ksak []byte) (*MasterSecret, error) {
 		return nil, err
 	}
 	pt := mulBase(k)
-	st := &masterState{k, &PublicKey{pt, [PointSize]byte(pt.Bytes())}}
+	st := &masterState{k, &PublicKey{kpak: pt, octets: [PointSize]byte(pt.Bytes())}}
 	return &MasterSecret{s: func() *masterState { return st }}, nil
 }
 
@@ -386,7 +317,8 @@ func (k *UserKey) sign(j *big.Int, pub *PublicKey, id, message []byte) []byte {
 	if err != nil {
 		return nil // j = 0 mod q
 	}
-	d := hashHE(hashHS(pub.octets[:], id, st.raw[:]), x, message)
+	he := hashHE(hashHS(pub.octets[:], id, st.raw[:]), x, message)
+	d := new(big.Int).SetBytes(he[:])
 	r := new(big.Int).SetBytes(x)
 	d.Add(d, r.Mul(r, st.ssk)).Mod(d, orderQ)
 	if d.Sign() == 0 {

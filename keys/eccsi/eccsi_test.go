@@ -11,7 +11,10 @@ import (
 	"strings"
 	"testing"
 
+	"filippo.io/nistec"
+
 	"github.com/mcxdump/mcxdump/internal/testkit"
+	"github.com/mcxdump/mcxdump/keys/eccsi/internal/p256"
 )
 
 func unhex(t testing.TB, s string) []byte {
@@ -76,13 +79,15 @@ func TestRFC6507(t *testing.T) {
 	}
 	sig := key.sign(bigHex(t, rfc.j), pub, id, m)
 	same("signature", sig, rfc.sig)
-	same("HE", scalar(hashHE(hs, sig[:32], m)), rfc.he)
+	he := hashHE(hs, sig[:32], m)
+	same("HE", scalar(new(big.Int).SetBytes(he[:])), rfc.he)
 	same("s", sig[32:64], rfc.s)
 	v, err := pub.Verifier(id, key.PVT())
 	if err != nil {
 		t.Fatal(err)
 	}
-	same("Y", v.y.Bytes(), rfc.y)
+	y := v.y.Base().Bytes()
+	same("Y", y[:], rfc.y)
 	if err := pub.Verify(id, m, sig); err != nil {
 		t.Error(err)
 	}
@@ -239,6 +244,20 @@ func TestWideRS(t *testing.T) {
 	}
 }
 
+// verifierOf is a Verifier with any Y and HS, and G for a PVT.
+func verifierOf(t *testing.T, y *nistec.P256Point, hs [32]byte) *Verifier {
+	t.Helper()
+	var p p256.Point
+	if b := y.Bytes(); len(b) == PointSize { // infinity has one octet
+		var a p256.Affine
+		if !a.SetBytes(b) {
+			t.Fatalf("%x is not a point", b)
+		}
+		p.SetAffine(&a)
+	}
+	return newVerifier(&p, hs, refG.bytes())
+}
+
 // forge makes a Verifier and a signature which meet at a J with the abscissa x:
 // with s = 1, Y = (J - [HE]G)/r, where r is x+p.
 func forge(t *testing.T, x int64, m []byte) (*Verifier, []byte) {
@@ -258,10 +277,11 @@ func forge(t *testing.T, x int64, m []byte) (*Verifier, []byte) {
 	sig := r.FillBytes(make([]byte, 64))
 	r.FillBytes(sig[:32])
 	big.NewInt(1).FillBytes(sig[32:])
-	v := &Verifier{hs: [32]byte{1}, pvt: [65]byte(refG.bytes())}
-	he := hashHE(v.hs, sig[:32], m)
+	hs := [32]byte{1}
+	sum := hashHE(hs, sig[:32], m)
+	he := new(big.Int).SetBytes(sum[:])
 	neg := mulBase(he.Neg(he))
-	v.y = mulPoint(neg.Add(neg, j), r.ModInverse(r, orderQ))
+	v := verifierOf(t, mulPoint(neg.Add(neg, j), r.ModInverse(r, orderQ)), hs)
 	return v, append(sig, v.pvt[:]...)
 }
 
@@ -296,10 +316,11 @@ func TestZeroJx(t *testing.T) {
 func TestInfinity(t *testing.T) {
 	m := []byte("message")
 	r := append(make([]byte, 31), 9)
-	v := &Verifier{hs: [32]byte{1}, pvt: [65]byte(refG.bytes())}
-	he := hashHE(v.hs, r, m)
-	k := he.Neg(he)
-	v.y = mulBase(k.Mul(k, new(big.Int).ModInverse(big.NewInt(9), orderQ)))
+	hs := [32]byte{1}
+	he := hashHE(hs, r, m)
+	k := new(big.Int).SetBytes(he[:])
+	k.Neg(k)
+	v := verifierOf(t, mulBase(k.Mul(k, new(big.Int).ModInverse(big.NewInt(9), orderQ))), hs)
 	sig := append(append(bytes.Clone(r), bytes.Repeat([]byte{3}, 32)...), v.pvt[:]...)
 	if err := v.Verify(m, sig); !errors.Is(err, ErrInfinity) {
 		t.Fatal(err)
@@ -437,20 +458,78 @@ func TestAgainstReference(t *testing.T) {
 	}
 }
 
+// TestInfiniteY: a signer whose Y is infinite, J = [s·HE]G.
+func TestInfiniteY(t *testing.T) {
+	hs := [32]byte{1}
+	v := verifierOf(t, nistec.NewP256Point(), hs)
+	m := []byte("message")
+	sig := bytes.Repeat([]byte{3}, 64)
+	he := hashHE(hs, sig[:32], m)
+	if err := v.Verify(m, append(sig, refG.bytes()...)); !errors.Is(err, ErrMismatch) {
+		t.Fatal(err)
+	}
+	// s = 1/HE makes J = G, but r goes into HE: step 6 itself
+	k := new(big.Int).SetBytes(he[:])
+	scalarS := k.ModInverse(k, orderQ).FillBytes(make([]byte, 32))
+	copy(sig[32:], scalarS)
+	she, _, err := scalars(hs, m, sig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var j p256.Point
+	j.Sum(p256.Term{Table: p256.Generator(), Scalar: she})
+	if !j.HasX(baseG[1:33]) || compare(&j, baseG[1:33]) != nil || compare(&j, baseG[33:65]) == nil {
+		t.Fatal("J is not G")
+	}
+}
+
+// TestCacheIsBounded: signers get a Verifier with their second good signature,
+// bad ones none, and the least recently used goes first.
 func TestCacheIsBounded(t *testing.T) {
 	w := newWorld(t)
 	c := Cache{Entries: 3}
-	for i := range 10 {
-		err := c.Verify(w.pub, []byte{byte(i)}, w.m, w.sig)
-		if !errors.Is(err, ErrMismatch) {
+	good := func(id []byte, sig []byte, held int) {
+		t.Helper()
+		if err := c.Verify(w.pub, id, w.m, sig); err != nil {
 			t.Fatal(err)
 		}
-		if err := c.Verify(w.pub, w.id, w.m, w.sig); err != nil {
+		if c.Len() != held {
+			t.Fatalf("%d Verifiers held, want %d", c.Len(), held)
+		}
+	}
+	var ids, sigs [20][]byte
+	for i := range ids {
+		ids[i] = []byte{byte(i)}
+		key, err := w.master.Extract(rand.Reader, ids[i])
+		if err != nil {
 			t.Fatal(err)
 		}
-		if c.Len() > 3 || len(c.ring) > 3 {
-			t.Fatalf("%d entries", c.Len())
+		if sigs[i], err = key.Sign(rand.Reader, w.pub, ids[i], w.m); err != nil {
+			t.Fatal(err)
 		}
+	}
+	good(w.id, w.sig, 0)
+	good(w.id, w.sig, 1)
+	for i := range ids {
+		for range 3 {
+			if err := c.Verify(w.pub, ids[i], w.m, w.sig); !errors.Is(err, ErrMismatch) {
+				t.Fatal(err)
+			}
+		}
+		held := min(i+1, 3)
+		good(ids[i], sigs[i], held)
+		held = min(i+2, 3)
+		good(ids[i], sigs[i], held)
+		good(w.id, w.sig, held) // used, so it stays
+		if _, ok := c.hot.get(cacheKey(hashHS(w.pub.octets[:], w.id, w.key.PVT()))); !ok {
+			t.Fatal("the Verifier used last was forgotten")
+		}
+	}
+	if n := len(c.met.at); n != 3*metPerEntry || c.met.order.Len() != n {
+		t.Fatalf("%d signers remembered", n)
+	}
+	if n := c.MemorySize(); n < 3*64*p256.AffineSize || n > 3*VerifierSize+20*150 {
+		t.Fatalf("%d octets", n)
 	}
 	if err := c.Verify(w.pub, w.id, w.m, nil); !errors.Is(err, ErrLength) {
 		t.Fatal(err)
@@ -578,6 +657,9 @@ func BenchmarkECCSI(b *testing.B) {
 	run("verify/reference", func() bool { return refVerify(w.pub.octets[:], w.id, w.m, w.sig) })
 	run("verify/uncached", func() bool { return w.pub.Verify(w.id, w.m, w.sig) == nil })
 	run("verify/cached", func() bool { return v.Verify(w.m, w.sig) == nil })
+	var c Cache
+	run("verify/cache", func() bool { return c.Verify(w.pub, w.id, w.m, w.sig) == nil })
+	run("verifier", func() bool { v, err := w.pub.Verifier(w.id, w.key.PVT()); return err == nil && v != nil })
 	run("sign", func() bool { _, err := w.key.Sign(rand.Reader, w.pub, w.id, w.m); return err == nil })
 	run("validate", func() bool { return w.key.Validate(w.pub, w.id) == nil })
 	run("extract", func() bool { _, err := w.master.Extract(rand.Reader, w.id); return err == nil })
