@@ -81,6 +81,9 @@ type Context struct {
 	mcx   bool // a body of a mission critical service was seen
 	ring  *keys.Ring
 	q     keys.Query
+
+	learns   bool // the message may bring key material: it is HTTP, or a body by itself
+	kmsKnown bool // the target of the request was shown under kms
 }
 
 // siblings are the leaf bodies of the message at hand, for references by Content-ID. A lone body has none.

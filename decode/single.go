@@ -16,7 +16,7 @@ func Body(ctx context.Context, mediaType string, data []byte, at time.Time, opt 
 	w := newWorker(&opt)
 	r := w.reset()
 	r.Type, r.Number, r.Time = record.Message, 1, at.UnixNano()
-	w.c.Time = at.UnixNano()
+	w.c.Time, w.c.learns = at.UnixNano(), true
 	w.begin(1, r.Time, ctx)
 	w.b.Source(record.Source{Kind: record.Captured, Name: "input", Data: data, Parent: -1})
 	if opt.Ring != nil {

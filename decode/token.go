@@ -25,7 +25,7 @@ func registerToken(parent, id string) *tokenFields {
 		header:      reg(parent+".header", "JOSE header", "RFC 7515 4", record.Raw),
 		claims:      record.Register(record.Field{Name: parent + ".claims", Title: "Claims", Clause: "TS 33.180 B.2.2", Kind: record.Map, Of: record.Raw, Identity: true}),
 		expiresIn:   reg(parent+".expires_in", "Seconds from the message to the expiry of the token", "RFC 7519 4.1.4", record.Int),
-		fingerprint: reg(parent+".fingerprint", "First 32 bits of SHA-256 over the token", "mcxdump", record.String),
+		fingerprint: reg(parent+".fingerprint", "First 64 bits of SHA-256 over the token", "mcxdump", record.String),
 		id:          id,
 	}
 }
@@ -261,7 +261,7 @@ func object(ms []member) []byte {
 // fingerprint lets a token be followed without showing it.
 func fingerprint(raw []byte) string {
 	h := sha256.Sum256(raw)
-	return hex.EncodeToString(h[:4])
+	return hex.EncodeToString(h[:8])
 }
 
 // shown is the token as it may be shown: without what proves possession.

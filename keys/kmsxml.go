@@ -50,6 +50,47 @@ type XMLOptions struct {
 	Transport []Named // transport keys (TrK), to unwrap key material and to verify signatures
 	Integrity []Named // integrity keys (InK), to verify signatures
 	KMSs      []KMS   // certificates known from elsewhere, to verify SSK and PVT
+	// Seen, when set, is told what became of each piece of key material and each signature, in no particular order.
+	Seen func(x *XMLSeen)
+}
+
+// An XMLSeen is one element with key material, or one signature, and what became of it.
+type XMLSeen struct {
+	Off     int    // of the element's start tag in the document
+	Element string // local name as written
+
+	// Key material. Wrapped says that it is an EncryptedKey, which TrK opened where Value is not empty.
+	Wrapped   bool
+	KeyName   string // of the transport key, as written
+	Algorithm string // of the wrapping, as stated
+	Variant   string // coding and method that matched, as [xmlsec.UnwrapInfo] has it
+	Label     string // name of the key that opened it
+	From      Origin // of that key
+	Value     Secret // the octets, as far as they could be read
+	Reason    Reason // why not
+	Err       error  // the same in words
+
+	// Signature is the result of verifying it; nil for key material. Covers says that what was proved includes the content.
+	Signature *xmlsec.Result
+	Covers    bool
+}
+
+// tell tells of an element, where somebody wants to know.
+func (l *loader) tell(f *xmlFile, el *etree.Element, x *XMLSeen) {
+	if l.given == nil || l.given.Seen == nil {
+		return
+	}
+	span, _ := f.doc.Span(el)
+	x.Off, x.Element = f.base+f.before(span.Start), el.Tag
+	l.given.Seen(x)
+}
+
+// before is an offset of the document without what was added to it.
+func (f *xmlFile) before(off int) int {
+	if off > f.at {
+		off = max(f.at, off-f.more)
+	}
+	return off
 }
 
 // ReadKMSXML reads one document, or several after one another, from the KMS interface of TS 33.180 annex D: KmsResponse and
@@ -307,10 +348,7 @@ func holdsKMS(el *etree.Element, depth int) bool {
 
 // line is the line of an offset of the document in its file.
 func (f *xmlFile) line(off int) int {
-	if off > f.at {
-		off = max(f.at, off-f.more)
-	}
-	return 1 + sort.SearchInts(f.newlines, f.base+off)
+	return 1 + sort.SearchInts(f.newlines, f.base+f.before(off))
 }
 
 func (f *xmlFile) lineOf(el *etree.Element) int {
@@ -655,7 +693,10 @@ func (x *fields) octets(local string, want int) []byte {
 	if c == nil || !x.f.whole(c) || !x.l.spend(costKey, x.l.origin(x.f, c)) {
 		return nil
 	}
-	b, wrapped, err := x.l.content(c, local, want)
+	seen := &XMLSeen{}
+	b, wrapped, err := x.l.content(c, local, want, seen)
+	seen.judge(b, err)
+	x.l.tell(x.f, c, seen)
 	if err != nil {
 		if wrapped {
 			x.l.warn(x.l.origin(x.f, c), "%s: %v", local, err)
@@ -668,9 +709,9 @@ func (x *fields) octets(local string, want int) []byte {
 }
 
 // content reads a KeyContentType or EncKeyContentType. An error of an element that is wrapped is for want of a key.
-func (l *loader) content(el *etree.Element, what string, want int) (b []byte, wrapped bool, err error) {
+func (l *loader) content(el *etree.Element, what string, want int, seen *XMLSeen) (b []byte, wrapped bool, err error) {
 	if ek := encryptedKey(el); ek != nil {
-		b, err := l.unwrapKey(ek)
+		b, err := l.unwrapKey(ek, seen)
 		if err != nil {
 			return nil, !errors.As(err, new(xmlsec.ErrMalformed)), err
 		}
@@ -703,11 +744,15 @@ func encryptedKey(el *etree.Element) *etree.Element {
 }
 
 // unwrapKey opens an EncryptedKey with the transport keys that are known.
-func (l *loader) unwrapKey(ek *etree.Element) ([]byte, error) {
+func (l *loader) unwrapKey(ek *etree.Element, seen *XMLSeen) ([]byte, error) {
 	if !xmlsec.Is(ek, xmlsec.NSEnc, "EncryptedKey") || xmlsec.Child(ek, xmlsec.NSEnc, "CipherData") == nil {
 		ek = inItsNamespace(ek)
 	}
 	b, info, err := xmlsec.Unwrap(ek, l.candidates(false))
+	seen.Wrapped, seen.KeyName, seen.Algorithm, seen.Variant, seen.Label = true, info.KeyName, info.Algorithm, info.Variant, info.Key
+	if err == nil {
+		seen.From = l.originOf(info.Key)
+	}
 	switch {
 	case err == nil:
 		return b, nil
@@ -717,6 +762,47 @@ func (l *loader) unwrapKey(ek *etree.Element) ([]byte, error) {
 		return nil, fmt.Errorf("wrapped under the transport key %s, and none of %d TrK opens it: %w", quoteName(info.KeyName), info.Tried, err)
 	}
 	return nil, err
+}
+
+// originOf finds where a transport or integrity key of a name came from: of several the first that is tried.
+func (l *loader) originOf(name string) Origin {
+	for _, list := range [][]Named{l.m.Transport, l.m.Integrity, l.given.named(true), l.given.named(false)} {
+		for i := range list {
+			if list[i].Name == name {
+				return list[i].Origin
+			}
+		}
+	}
+	return Origin{}
+}
+
+func (o *XMLOptions) named(transport bool) []Named {
+	switch {
+	case o == nil:
+		return nil
+	case transport:
+		return o.Transport
+	}
+	return o.Integrity
+}
+
+// judge notes how reading key material ended.
+func (x *XMLSeen) judge(b []byte, err error) {
+	if err == nil {
+		x.Value = NewSecret(b)
+		return
+	}
+	x.Err = err
+	switch {
+	case errors.Is(err, xmlsec.ErrNoKey):
+		x.Reason = ReasonNoKey
+	case errors.Is(err, xmlsec.ErrTag):
+		x.Reason = ReasonTagMismatch
+	case errors.As(err, new(xmlsec.ErrUnsupportedAlgorithm)):
+		x.Reason = ReasonUnsupported
+	default:
+		x.Reason = ReasonMalformed
+	}
 }
 
 // quoteName shows the name of a key, which is no secret and may be long.
@@ -781,7 +867,8 @@ func (l *loader) newKey(f *xmlFile, el *etree.Element, last bool) bool {
 	if !f.whole(el) {
 		return true
 	}
-	b, wrapped, err := l.content(el, el.Tag, 0)
+	seen := &XMLSeen{}
+	b, wrapped, err := l.content(el, el.Tag, 0, seen)
 	o := l.origin(f, el)
 	transport := strings.EqualFold(el.Tag, "NewTransportKey")
 	if err == nil {
@@ -790,6 +877,10 @@ func (l *loader) newKey(f *xmlFile, el *etree.Element, last bool) bool {
 		} else {
 			err = oneOf("key", len(b), append(lens, 48, 64)...)
 		}
+	}
+	if err == nil || !wrapped || last {
+		seen.judge(b, err)
+		l.tell(f, el, seen)
 	}
 	if err != nil {
 		if wrapped {
@@ -832,6 +923,7 @@ func (l *loader) signature(f *xmlFile, signed, sig *etree.Element) {
 	r := xmlsec.Verify(sig, xmlsec.VerifyOptions{Keys: l.candidates(true)})
 	v.What = "signature of " + signed.Tag + " by " + quoteName(r.KeyName)
 	v.OK = r.State() == xmlsec.StateValid
+	l.tell(f, sig, &XMLSeen{Signature: r, Covers: v.OK && covers(r, signed), KeyName: r.KeyName, Label: r.Key, From: l.originOf(r.Key)})
 	switch {
 	case r.State() == xmlsec.StateNoKey:
 		v.Reason = "no_key: no InK or TrK is known"

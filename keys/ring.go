@@ -19,6 +19,7 @@ type RingLimits struct {
 	Tables   int // RSKs with precomputed tables, about 400 kB each; default 48
 	RSKs     int // user keys derived from master secrets; default 4096
 	Search   int // URIs tried as P0 for one element; default 1024
+	Material int // certificates and keys learned from KMS documents in the capture; default 8192
 }
 
 func (l RingLimits) withDefaults() RingLimits {
@@ -32,6 +33,7 @@ func (l RingLimits) withDefaults() RingLimits {
 	def(&l.Tables, 48)
 	def(&l.RSKs, 4096)
 	def(&l.Search, 1024)
+	def(&l.Material, 8192)
 	return l
 }
 
@@ -59,12 +61,14 @@ type Ring struct {
 	uris         []learned
 	uriAt        map[string]int
 	uids         map[uidSpace]*uidTable
-	seen         map[[32]byte]*unwrapEntry
-	order        [][32]byte // keys of seen, oldest first
+	seen         map[unwrapKey]*unwrapEntry
+	good         map[[32]byte]*goodEntry // those of seen that recovered the key and verified, of the first epoch
+	order        []unwrapKey             // keys of seen, oldest first
 	derived      map[string]*sakke.UserKey
 	derivedOrder []string
 	hot          map[*sakke.UserKey]*heat
 	slots        []*Promise
+	taught       taught
 
 	stats RingStats
 }
@@ -75,6 +79,7 @@ type RingStats struct {
 	URIs, URIsDropped              uint64
 	MessagesDropped                uint64
 	SearchCut                      uint64 // elements for which not all URIs could be tried
+	Material, MaterialDropped      uint64 // certificates and keys learned from KMS documents, and those over the limit
 }
 
 // learned is a URI of the capture and the message that first had it.
@@ -116,7 +121,7 @@ type heat struct {
 func NewRing(m *Material, l RingLimits) *Ring {
 	r := &Ring{lim: l.withDefaults(), mat: m,
 		kms: map[string][]*KMS{}, masters: map[string][]*Master{}, userKeys: map[[32]byte][]*UserKey{}, byURI: map[string][]*UserKey{},
-		held: map[uint32][]*heldKey{}, uriAt: map[string]int{}, uids: map[uidSpace]*uidTable{}, seen: map[[32]byte]*unwrapEntry{},
+		held: map[uint32][]*heldKey{}, uriAt: map[string]int{}, uids: map[uidSpace]*uidTable{}, seen: map[unwrapKey]*unwrapEntry{}, good: map[[32]byte]*goodEntry{}, taught: newTaught(),
 		derived: map[string]*sakke.UserKey{}, hot: map[*sakke.UserKey]*heat{}}
 	for i := range m.KMSs {
 		k := &m.KMSs[i]
@@ -157,7 +162,7 @@ func (r *Ring) addUserKey(k *UserKey) {
 	if len(k.UID) == 32 {
 		add([32]byte(k.UID))
 	}
-	for _, sp := range r.spaces(k.KMS) {
+	for _, sp := range r.spaces(0, k.KMS) {
 		for _, u := range withAndWithoutScheme(k.URI) {
 			add(UID(u, k.KMS, sp.period, sp.offset, k.Period))
 		}
@@ -167,24 +172,31 @@ func (r *Ring) addUserKey(k *UserKey) {
 	}
 }
 
-// spaces lists the key periods of a KMS as its certificates give them; without one, the default.
-func (r *Ring) spaces(kms string) []uidSpace {
+// spaces lists the key periods of a KMS as the certificates give them that message seq may know of; without one, the default.
+func (r *Ring) spaces(seq uint64, kms string) []uidSpace {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.spacesLocked(seq, kms, false)
+}
+
+// spacesLocked is spaces for who holds the lock; with always set, the default is listed in any case.
+func (r *Ring) spacesLocked(seq uint64, kms string, always bool) []uidSpace {
 	var out []uidSpace
-	for _, k := range r.kms[kms] {
+	for _, k := range r.kmsLocked(seq, kms) {
 		s := uidSpace{kms: kms, period: k.Period, offset: k.Offset}
 		if k.Period != 0 && !slices.Contains(out, s) {
 			out = append(out, s)
 		}
 	}
-	if len(out) == 0 {
-		out = append(out, uidSpace{kms: kms, period: DefaultPeriod, offset: DefaultOffset})
+	if s := (uidSpace{kms: kms, period: DefaultPeriod, offset: DefaultOffset}); len(out) == 0 || always && !slices.Contains(out, s) {
+		out = append(out, s)
 	}
 	return out
 }
 
 // hasPeriod reports whether a certificate gives the KMS's key period, so that it is not an assumption.
-func (r *Ring) hasPeriod(kms string) bool {
-	return slices.ContainsFunc(r.kms[kms], func(k *KMS) bool { return k.Period != 0 })
+func (r *Ring) hasPeriod(seq uint64, kms string) bool {
+	return slices.ContainsFunc(r.kmsOf(seq, kms), func(k *KMS) bool { return k.Period != 0 })
 }
 
 func withAndWithoutScheme(uri string) []string {
@@ -204,10 +216,10 @@ func (r *Ring) Freeze() {
 	defer r.mu.Unlock()
 	for h, e := range r.seen {
 		if e.res == nil || e.res.State != Recovered || e.res.Signature != SignatureValid {
-			delete(r.seen, h)
+			r.forget(h)
 		}
 	}
-	r.order = slices.DeleteFunc(r.order, func(h [32]byte) bool { return r.seen[h] == nil })
+	r.order = slices.DeleteFunc(r.order, func(h unwrapKey) bool { return r.seen[h] == nil })
 	r.slots = nil
 	r.frozen.Store(true)
 }
@@ -235,7 +247,19 @@ func (r *Ring) Close() {
 	for _, k := range r.derived {
 		k.Destroy()
 	}
-	r.held, r.derived, r.seen, r.order = map[uint32][]*heldKey{}, map[string]*sakke.UserKey{}, map[[32]byte]*unwrapEntry{}, nil
+	for _, u := range r.taught.all {
+		u.v.SSK.Zero()
+		if u.v.RSK != nil {
+			u.v.RSK.Destroy()
+		}
+	}
+	for _, list := range [][]since[Named]{r.taught.transport, r.taught.integrity} {
+		for _, k := range list {
+			k.v.Key.Zero()
+		}
+	}
+	r.held, r.derived, r.seen, r.order = map[uint32][]*heldKey{}, map[string]*sakke.UserKey{}, map[unwrapKey]*unwrapEntry{}, nil
+	r.good, r.taught = map[[32]byte]*goodEntry{}, newTaught()
 }
 
 // Learn adds a URI that message seq shows, as a candidate for P0 and for hidden identities.
@@ -271,12 +295,12 @@ func (r *Ring) whoIs(seq uint64, uid []byte, kms string, ntp uint64) string {
 		return ""
 	}
 	want := [32]byte(uid)
-	if ks := r.userKeys[want]; len(ks) > 0 && ks[0].URI != "" {
+	if ks := r.usersOf(seq, want); len(ks) > 0 && ks[0].URI != "" {
 		return ks[0].URI
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, sp := range r.spaces(kms) {
+	for _, sp := range r.spacesLocked(seq, kms, false) {
 		for _, no := range periods(ntp, sp) {
 			sp.number = no
 			t := r.uids[sp]
@@ -316,19 +340,25 @@ func (r *Ring) visible(brought, asks uint64) bool { return r.frozen.Load() || br
 
 // A Promise is the announcement that a message will bring keys or URIs.
 type Promise struct {
-	seq  uint64
-	ids  []uint32 // nil: it may bring anything
-	done chan struct{}
-	once sync.Once
+	seq      uint64
+	ids      []uint32 // nil: it may bring anything
+	material bool     // key material of a KMS
+	done     chan struct{}
+	once     sync.Once
 }
 
 // Promise announces, in capture order, that message seq will bring the keys with these identifiers, or with none given
 // something that cannot be told yet.
 func (r *Ring) Promise(seq uint64, ids []uint32) *Promise {
 	p := &Promise{seq: seq, ids: ids, done: make(chan struct{})}
+	r.announce(p)
+	return p
+}
+
+func (r *Ring) announce(p *Promise) {
 	if r.frozen.Load() {
 		p.Keep()
-		return p
+		return
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -340,7 +370,6 @@ func (r *Ring) Promise(seq uint64, ids []uint32) *Promise {
 		r.slots = append(r.slots[:0], r.slots[i:]...)
 	}
 	r.slots = append(r.slots, p)
-	return p
 }
 
 // Keep says that the message has been worked on, whatever came of it.
@@ -357,13 +386,17 @@ func (p *Promise) kept() bool {
 
 // wait waits for the promises of messages before seq: those that named the identifier, or all of them.
 func (r *Ring) wait(q *Query, id uint32, all bool) {
+	r.waitFor(q, func(p *Promise) bool { return all || slices.Contains(p.ids, id) })
+}
+
+func (r *Ring) waitFor(q *Query, which func(*Promise) bool) {
 	if r.frozen.Load() {
 		return
 	}
 	r.mu.Lock()
 	var for_ []*Promise
 	for _, p := range r.slots {
-		if p.seq < q.Seq && (all || slices.Contains(p.ids, id)) {
+		if p.seq < q.Seq && which(p) {
 			for_ = append(for_, p)
 		}
 	}

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/mcxdump/mcxdump/keys/eccsi"
 	"github.com/mcxdump/mcxdump/keys/sakke"
 	"github.com/mcxdump/mcxdump/mikeyparse"
 )
@@ -44,10 +43,12 @@ type Unwrapped struct {
 	Key      Secret   // the SSV
 	Variants []string // deviations that had to be accommodated, in words
 	Self     bool     // recovered from the SAKKE-to-self payload
+	From     Origin   // where the RSK or master secret came from
 
 	Signature       SignatureState
 	SignatureReason Reason
 	SignatureHint   string
+	SignatureFrom   Origin // where the KPAK came from that proved it
 
 	// The parties as the message gives them: a text, or a hidden UID.
 	Initiator, Responder       string
@@ -77,16 +78,27 @@ type unwrapEntry struct {
 	res  *Unwrapped
 }
 
+// unwrapKey names one outcome: what comes of a message depends on the KMS documents before it too.
+type unwrapKey struct {
+	hash  [32]byte
+	epoch int
+}
+
 // Unwrap opens an I_MESSAGE: it verifies the signature, decapsulates the key and opens the key parameters. The same octets
-// are worked on once however often they are seen.
+// are worked on once however often they are seen, unless a KMS document in between may have brought what was missing.
 func (r *Ring) Unwrap(q *Query, raw []byte) *Unwrapped {
-	h := sha256.Sum256(raw)
+	r.waitMaterial(q)
+	h := unwrapKey{hash: sha256.Sum256(raw)}
 	r.mu.Lock()
+	h.epoch = r.epoch(q.Seq)
 	e := r.seen[h]
+	if g := r.good[h.hash]; e == nil && g != nil && g.epoch <= h.epoch {
+		e = g.unwrapEntry // more keys would not change it
+	}
 	if e == nil {
 		if len(r.order) >= r.lim.Messages {
 			r.stats.MessagesDropped++
-			delete(r.seen, r.order[0])
+			r.forget(r.order[0])
 			r.order = r.order[1:]
 		}
 		e = &unwrapEntry{seq: q.Seq, done: make(chan struct{})}
@@ -101,6 +113,9 @@ func (r *Ring) Unwrap(q *Query, raw []byte) *Unwrapped {
 			r.stats.Recovered++
 			r.hold(e.seq, res)
 		}
+		if g := r.good[h.hash]; res.whole() && r.seen[h] == e && (g == nil || g.epoch > h.epoch) {
+			r.good[h.hash] = &goodEntry{e, h.epoch}
+		}
 		r.mu.Unlock()
 		close(e.done)
 		return res
@@ -112,37 +127,64 @@ func (r *Ring) Unwrap(q *Query, raw []byte) *Unwrapped {
 	defer r.mu.Unlock()
 	if q.Seq < e.seq {
 		e.seq = q.Seq
-		for _, k := range r.held[e.res.CSBID] {
-			if k.msg == e.res {
-				k.seq = min(k.seq, q.Seq)
-			}
+		if e.res.State == Recovered {
+			r.hold(e.seq, e.res)
 		}
 	}
 	return e.res
 }
 
+// goodEntry is an outcome that nothing can better, with its epoch.
+type goodEntry struct {
+	*unwrapEntry
+	epoch int
+}
+
+func (u *Unwrapped) whole() bool {
+	return u.State == Recovered && (u.Signature == SignatureValid || u.Signature == SignatureAbsent)
+}
+
+// forget drops the outcome of a message.
+func (r *Ring) forget(h unwrapKey) {
+	if g := r.good[h.hash]; g != nil && g.epoch == h.epoch {
+		delete(r.good, h.hash)
+	}
+	delete(r.seen, h)
+}
+
 // Retrace goes through the steps of Unwrap once more for q.Explain, whatever is known already. It changes nothing.
 func (r *Ring) Retrace(q *Query, raw []byte) { r.unwrap(q, raw) }
 
-// hold makes a recovered key available by its identifier.
+// hold makes a recovered key available by its identifier, from the earliest message on that brought it.
 func (r *Ring) hold(seq uint64, u *Unwrapped) {
 	id := u.CSBID
 	if u.HasGMKID {
 		id = u.GMKID
 	}
-	for _, h := range r.held[id] {
-		if h.Key.Key.Equal(u.Key) {
-			if h.msg == nil && h.URI == "" {
-				h.msg = u // the user's key; the message tells whose it is
-			}
+	seq = max(seq, 1)
+	for i, h := range r.held[id] {
+		if !h.Key.Key.Equal(u.Key) {
+			continue
+		}
+		// A heldKey is read without the lock, so a changed one takes its place.
+		n := &heldKey{Key: h.Key, seq: h.seq, msg: h.msg}
+		n.known.Store(h.known.Load())
+		switch {
+		case h.msg == nil && h.URI == "":
+			n.msg = u // the user's key; the message tells whose it is
+		case h.msg != nil && h.seq != 0 && seq < h.seq:
+			n.seq, n.msg = seq, u
+		default:
 			return
 		}
+		r.held[id][i] = n
+		return
 	}
 	if len(r.held[id]) >= 64 {
 		r.stats.MessagesDropped++
 		return
 	}
-	r.held[id] = append(r.held[id], &heldKey{Key: Key{Type: u.Type, ID: id, Key: u.Key, Origin: Origin{Name: "capture"}}, seq: max(seq, 1), msg: u})
+	r.held[id] = append(r.held[id], &heldKey{Key: Key{Type: u.Type, ID: id, Key: u.Key, Origin: Origin{Name: "capture"}}, seq: seq, msg: u})
 }
 
 // party is the URI of the initiator or responder, de-anonymised where it is hidden and can be; sure says that the
@@ -241,7 +283,7 @@ type identity struct {
 	words  string
 }
 
-func (r *Ring) identities(name string, uid []byte, kms string, ntp uint64) []identity {
+func (r *Ring) identities(seq uint64, name string, uid []byte, kms string, ntp uint64) []identity {
 	if uid != nil {
 		return []identity{{uid: uid}}
 	}
@@ -249,7 +291,8 @@ func (r *Ring) identities(name string, uid []byte, kms string, ntp uint64) []ide
 		return nil
 	}
 	var out []identity
-	spaces := append(r.spaces(kms), uidSpace{kms: kms, period: tenYearsInMilliseconds})
+	assumed := !r.hasPeriod(seq, kms)
+	spaces := append(r.spaces(seq, kms), uidSpace{kms: kms, period: tenYearsInMilliseconds})
 	for k, sp := range spaces {
 		for i, no := range periods(ntp, sp) {
 			for j, n := range withAndWithoutScheme(name) {
@@ -265,7 +308,7 @@ func (r *Ring) identities(name string, uid []byte, kms string, ntp uint64) []ide
 					words = "UID of key period " + itoa(int(no)) + ", a neighbour of the time stamp's"
 				case j > 0:
 					words = "UID of " + n
-				case !r.hasPeriod(kms):
+				case assumed:
 					words = "key period 2592000 s and offset 0 assumed"
 				}
 				out = append(out, identity{id[:], no, words})
@@ -285,13 +328,12 @@ func (r *Ring) signature(q *Query, u *Unwrapped, m *mikeyparse.Message, raw []by
 		return
 	}
 	u.Signature = SignatureNoKey
-	var kpaks []*eccsi.PublicKey
-	for _, k := range r.kms[u.InitiatorKMS] {
-		if k.KPAK != nil {
-			kpaks = append(kpaks, k.KPAK)
-		}
+	// A certificate that the user gave decides alone: the wire does not replace it.
+	certs := withKPAK(r.kms[u.InitiatorKMS])
+	if len(certs) == 0 {
+		certs = withKPAK(r.kmsOf(q.Seq, u.InitiatorKMS))
 	}
-	if len(kpaks) == 0 {
+	if len(certs) == 0 {
 		u.SignatureReason = ReasonNoKPAK
 		u.SignatureHint = "no KPAK of " + quoteKMS(u.InitiatorKMS) + " was given"
 		return
@@ -303,15 +345,15 @@ func (r *Ring) signature(q *Query, u *Unwrapped, m *mikeyparse.Message, raw []by
 	}
 	sig := append(append(append([]byte(nil), r1...), s1...), pvt...)
 	with, without := m.SignedOctets(raw)
-	ids := r.identities(u.Initiator, u.InitiatorUID, u.InitiatorKMS, u.NTP)
-	for _, kpak := range kpaks {
+	ids := r.identities(q.Seq, u.Initiator, u.InitiatorUID, u.InitiatorKMS, u.NTP)
+	for _, cert := range certs {
 		for _, id := range ids {
 			for form, octets := range [][]byte{id.uid, []byte(hex.EncodeToString(id.uid))} {
 				for cover, msg := range [][]byte{with, without} {
-					if r.verifier.Verify(kpak, octets, msg, sig) != nil {
+					if r.verifier.Verify(cert.KPAK, octets, msg, sig) != nil {
 						continue
 					}
-					u.Signature = SignatureValid
+					u.Signature, u.SignatureFrom = SignatureValid, cert.Origin
 					u.deviate(id.words)
 					if form == 1 {
 						u.deviate("signer named by the hex digits of its UID")
@@ -331,6 +373,15 @@ func (r *Ring) signature(q *Query, u *Unwrapped, m *mikeyparse.Message, raw []by
 		u.Signature, u.SignatureReason, u.SignatureHint = SignatureNoKey, ReasonNoKey, "the message does not name its initiator"
 	}
 	q.explain(u.SignatureHint)
+}
+
+func withKPAK(list []*KMS) (out []*KMS) {
+	for _, k := range list {
+		if k.KPAK != nil {
+			out = append(out, k)
+		}
+	}
+	return out
 }
 
 func quoteKMS(s string) string {
@@ -376,7 +427,7 @@ func (r *Ring) decapsulate(q *Query, u *Unwrapped, m *mikeyparse.Message) {
 
 // open decapsulates SED for one party.
 func (r *Ring) open(q *Query, u *Unwrapped, sed []byte, name string, uid []byte, kms string) bool {
-	ids := r.identities(name, uid, kms, u.NTP)
+	ids := r.identities(q.Seq, name, uid, kms, u.NTP)
 	who := name
 	if who == "" {
 		who = "the hidden identity"
@@ -393,13 +444,13 @@ func (r *Ring) open(q *Query, u *Unwrapped, sed []byte, name string, uid []byte,
 			if form == 1 {
 				octets = []byte(hex.EncodeToString(id.uid))
 			}
-			for _, k := range r.rsks(id.uid, kms, octets) {
+			for _, k := range r.rsks(q.Seq, id.uid, kms, octets) {
 				tried = true
 				r.warm(k.rsk, k.z, octets)
 				ssv, v, err := k.rsk.Decapsulate(k.z, octets, sed)
 				if err == nil {
 					u.State, u.Reason, u.Hint = Recovered, ReasonNone, ""
-					u.Key = NewSecret(ssv)
+					u.Key, u.From = NewSecret(ssv), k.from
 					clear(ssv)
 					u.deviate(id.words)
 					if form == 1 {
@@ -425,7 +476,7 @@ func (r *Ring) open(q *Query, u *Unwrapped, sed []byte, name string, uid []byte,
 		}
 	}
 	if !tried {
-		if k := r.otherPeriod(name, uid, kms); k != nil {
+		if k := r.otherPeriod(q.Seq, name, uid, kms); k != nil {
 			u.Reason = ReasonWrongPeriod
 			u.Hint = "the RSK held for " + who + " is of key period " + itoa(int(k.Period)) + ", needed is " + needed(ids)
 		}
@@ -442,9 +493,9 @@ func needed(ids []identity) string {
 }
 
 // otherPeriod finds a user key for the same identity in another key period.
-func (r *Ring) otherPeriod(name string, uid []byte, kms string) *UserKey {
+func (r *Ring) otherPeriod(seq uint64, name string, uid []byte, kms string) *UserKey {
 	if name != "" {
-		for _, k := range r.byURI[name+" "+kms] {
+		for _, k := range r.namesOf(seq, name+" "+kms) {
 			if k.RSK != nil {
 				return k
 			}
@@ -455,17 +506,23 @@ func (r *Ring) otherPeriod(name string, uid []byte, kms string) *UserKey {
 		return nil
 	}
 	// A hidden identity: does a URI whose key is held give this UID in another period?
-	for _, ks := range r.byURI {
-		for _, k := range ks {
-			if k.RSK == nil || k.KMS != kms {
-				continue
-			}
-			for _, sp := range r.spaces(kms) {
-				for d := uint64(1); d <= 24; d++ {
-					for _, no := range []uint64{k.Period - d, k.Period + d} {
-						if id := UID(k.URI, kms, sp.period, sp.offset, no); string(id[:]) == string(uid) {
-							return k
-						}
+	var held []*UserKey
+	for i := range r.mat.UserKeys {
+		held = append(held, &r.mat.UserKeys[i])
+	}
+	r.mu.Lock()
+	held = append(held, visibleOf(r, r.taught.all, seq)...)
+	r.mu.Unlock()
+	spaces := r.spaces(seq, kms)
+	for _, k := range held {
+		if k.RSK == nil || k.KMS != kms {
+			continue
+		}
+		for _, sp := range spaces {
+			for d := uint64(1); d <= 24; d++ {
+				for _, no := range []uint64{k.Period - d, k.Period + d} {
+					if id := UID(k.URI, kms, sp.period, sp.offset, no); string(id[:]) == string(uid) {
+						return k
 					}
 				}
 			}
@@ -476,22 +533,23 @@ func (r *Ring) otherPeriod(name string, uid []byte, kms string) *UserKey {
 
 // usable is an RSK with the Z that it goes with.
 type usable struct {
-	rsk *sakke.UserKey
-	z   *sakke.PublicKey
+	rsk  *sakke.UserKey
+	z    *sakke.PublicKey
+	from Origin
 }
 
 // rsks lists the user keys for a UID: those given, and those that master secrets give.
-func (r *Ring) rsks(uid []byte, kms string, octets []byte) []usable {
+func (r *Ring) rsks(seq uint64, uid []byte, kms string, octets []byte) []usable {
 	var out []usable
 	if len(uid) == 32 {
-		for _, k := range r.userKeys[[32]byte(uid)] {
+		for _, k := range r.usersOf(seq, [32]byte(uid)) {
 			if k.RSK == nil {
 				continue
 			}
 			for _, name := range []string{k.KMS, kms} {
-				for _, c := range r.kms[name] {
+				for _, c := range r.kmsOf(seq, name) {
 					if c.Z != nil {
-						out = append(out, usable{k.RSK, c.Z})
+						out = append(out, usable{k.RSK, c.Z, k.Origin})
 					}
 				}
 				if k.KMS == kms {
@@ -505,7 +563,7 @@ func (r *Ring) rsks(uid []byte, kms string, octets []byte) []usable {
 			continue
 		}
 		if k := r.derive(m, octets); k != nil {
-			out = append(out, usable{k, m.SAKKE.Public()})
+			out = append(out, usable{k, m.SAKKE.Public(), m.Origin})
 		}
 	}
 	return out
