@@ -76,6 +76,7 @@ type kmsRun struct {
 	d     *xmlDoc
 	seen  map[int]*keys.XMLSeen // by the offset of the element
 	certs []*keys.KMS           // of this document and, with a ring, of the run
+	have  map[*record.Field]bool // members of the kms object so far
 	words []string
 }
 
@@ -90,7 +91,7 @@ func dissectKMS(c *Context, p *Part) {
 		d.report(c)
 		return
 	}
-	r := &kmsRun{Context: c, d: d, seen: map[int]*keys.XMLSeen{}}
+	r := &kmsRun{Context: c, d: d, seen: map[int]*keys.XMLSeen{}, have: map[*record.Field]bool{}}
 	local := string(d.nodes[root].local)
 	var m *keys.Material
 	var n keys.Learned
@@ -187,7 +188,7 @@ func (r *kmsRun) element(n int32, outer bool) {
 		}
 		return
 	case "kmsinit", "kmskeyprov", "kmscertcache":
-		if r.B.Wants(kmsMessage) && !r.once(kmsMessage) {
+		if !r.once(kmsMessage) {
 			r.put(kmsMessage, d.nodes[n].local, d.place(n))
 		}
 		r.say(string(d.nodes[n].local))
@@ -262,17 +263,11 @@ func (r *kmsRun) element(n int32, outer bool) {
 	}
 }
 
-// once tells whether the kms object has a member of this name already.
+// once tells whether the kms object has a member of this name already; it has one afterwards.
 func (r *kmsRun) once(f *record.Field) bool {
-	for i := len(r.B.R.Nodes) - 1; i >= 0; i-- {
-		switch r.B.R.Nodes[i].Field {
-		case f:
-			return true
-		case kmsSelf:
-			return false
-		}
-	}
-	return false
+	was := r.have[f]
+	r.have[f] = true
+	return was
 }
 
 func (r *kmsRun) say(w string) { r.words = append(r.words, w) }

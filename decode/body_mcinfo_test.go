@@ -301,7 +301,7 @@ func TestOpaqueTokenIsWithheld(t *testing.T) {
 	if got := value(t, r, "mcptt_info.access_token"); got != "[16 characters withheld]" {
 		t.Errorf("token is shown as %q", got)
 	}
-	if got := value(t, r, "mcptt_info.access_token.fingerprint"); got != "9f9f5111" {
+	if got := value(t, r, "mcptt_info.access_token.fingerprint"); got != "9f9f5111f7b27a78" {
 		t.Errorf("fingerprint %q", got)
 	}
 	m := r.Sources[0].Masked

@@ -180,6 +180,7 @@ var samples = map[string][]string{
 	"application/json":                       {`{"a":[1,"b"],"access_token":"x"}`},
 	"application/xml":                        {`<a b="` + katURI + `">` + encrypted(kat) + `<c>d</c></a>`},
 	"application/x-www-form-urlencoded":      {"a=b&code=c&d"},
+	typKMS:                                   {kmsRequest, kmsErrorDoc, kmsKRR, kmsWrapped},
 	"text/plain":                             {"hello"},
 	"application/octet-stream":               {"\x00\x01"},
 }
