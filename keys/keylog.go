@@ -29,6 +29,8 @@ type entry struct {
 	read func(l *loader, o Origin, e *entry, w []string) error
 }
 
+const formESP = "<spi> <dst-ip> <enc-alg> <enc-key|-> <auth-alg> <auth-key|->"
+
 // entries lists the keywords of the MCX key log. It is filled in init since the functions use it.
 var entries []*entry
 
@@ -48,7 +50,7 @@ func init() {
 		user("RSK"), user("SSK"), user("PVT"),
 		{"Master", "<kms-uri> <period> <offset> <sakke-secret> <eccsi-secret>", 5, 5, readMaster},
 		{"MCID", "<uri>", 1, 1, readMCID},
-		{"ESP", "<spi> <dst-ip> <enc-alg> <enc-key|-> <auth-alg> <auth-key|->", 6, 6, readESP},
+		{"ESP", formESP, 6, 6, readESP},
 	}
 }
 
@@ -317,18 +319,37 @@ func readMCID(l *loader, o Origin, _ *entry, w []string) error {
 }
 
 func readESP(l *loader, o Origin, _ *entry, w []string) error {
-	e := ESPKey{EncAlg: strings.ToLower(w[2]), AuthAlg: strings.ToLower(w[4]), Origin: o}
-	digits := strings.TrimPrefix(strings.TrimPrefix(w[0], "0x"), "0X")
-	spi, err := strconv.ParseUint(digits, 16, 32)
-	if err != nil || len(digits) > 8 {
-		return fmt.Errorf("the SPI %s is not 1 to 8 hex digits", quote(w[0]))
-	}
-	e.SPI = uint32(spi)
-	dst, err := netip.ParseAddr(strings.Trim(w[1], "[]"))
+	e, err := parseESP(w)
 	if err != nil {
-		return fmt.Errorf("the destination %s is not an IP address", quote(w[1]))
+		return err
 	}
-	e.Dst = dst.Unmap().String()
+	e.Origin = o
+	l.addESP(e)
+	return nil
+}
+
+func (l *loader) addESP(e ESPKey) {
+	id := fmt.Sprintf("ESP %s %s %s %x %s %x", e.spi(), e.Dst, e.EncAlg, e.EncKey.Reveal(), e.AuthAlg, e.AuthKey.Reveal())
+	if !l.seen[id] && l.room(e.Origin) {
+		l.seen[id] = true
+		l.m.ESP = append(l.m.ESP, e)
+	}
+}
+
+// parseESP reads the six words of an ESP entry.
+func parseESP(w []string) (e ESPKey, err error) {
+	e.EncAlg, e.AuthAlg = strings.ToLower(w[2]), strings.ToLower(w[4])
+	if e.AnySPI = w[0] == "*"; !e.AnySPI {
+		digits := strings.TrimPrefix(strings.TrimPrefix(w[0], "0x"), "0X")
+		spi, err := strconv.ParseUint(digits, 16, 32)
+		if err != nil || len(digits) > 8 {
+			return e, fmt.Errorf("the SPI %s is not 1 to 8 hex digits", quote(w[0]))
+		}
+		e.SPI = uint32(spi)
+	}
+	if e.Dst, err = parseDst(w[1]); err != nil {
+		return e, err
+	}
 	for _, k := range []struct {
 		what, alg, text string
 		to              *string
@@ -336,27 +357,55 @@ func readESP(l *loader, o Origin, _ *entry, w []string) error {
 	}{{"encryption", e.EncAlg, w[3], &e.EncAlg, &e.EncKey}, {"authentication", e.AuthAlg, w[5], &e.AuthAlg, &e.AuthKey}} {
 		if k.alg == "-" {
 			*k.to = ""
-		} else if len(k.alg) > 32 || looksSecret(k.alg) || k.alg[0] == '#' {
-			return fmt.Errorf("the %s algorithm %s is not a name", k.what, quote(k.alg))
+		} else if len(k.alg) > 64 || looksSecret(k.alg) || k.alg[0] == '#' {
+			return e, fmt.Errorf("the %s algorithm %s is not a name", k.what, quote(k.alg))
 		}
 		if k.text == "-" {
 			continue
 		}
 		b, err := parseHex(k.what+" key", k.text)
 		if err != nil {
-			return err
+			return e, err
 		}
 		if len(b) < 8 || len(b) > 64 {
-			return fmt.Errorf("the %s key has %d octets instead of 8 to 64", k.what, len(b))
+			return e, fmt.Errorf("the %s key has %d octets instead of 8 to 64", k.what, len(b))
 		}
 		*k.key = NewSecret(b)
 	}
-	id := fmt.Sprintf("ESP %x %s %s %x %s %x", e.SPI, e.Dst, e.EncAlg, e.EncKey.Reveal(), e.AuthAlg, e.AuthKey.Reveal())
-	if !l.seen[id] && l.room(o) {
-		l.seen[id] = true
-		l.m.ESP = append(l.m.ESP, e)
+	_, err = e.SA()
+	return e, err
+}
+
+// parseDst reads an address, a prefix of addresses (192.0.2.0/24), or * for any.
+func parseDst(s string) (string, error) {
+	if s == "*" {
+		return s, nil
 	}
-	return nil
+	if p, err := netip.ParsePrefix(s); err == nil {
+		return p.Masked().String(), nil
+	}
+	a, err := netip.ParseAddr(strings.Trim(s, "[]"))
+	if err != nil {
+		return "", fmt.Errorf("the destination %s is not an IP address", quote(s))
+	}
+	return a.Unmap().WithZone("").String(), nil
+}
+
+// ParseESPOption reads what --esp has: the line of a key log, with or without its keyword.
+func ParseESPOption(s string) (ESPKey, error) {
+	w := strings.Fields(s)
+	if len(w) > 0 && strings.EqualFold(w[0], "ESP") {
+		w = w[1:]
+	}
+	err := fmt.Errorf("%d words", len(w))
+	if len(w) == 6 {
+		var e ESPKey
+		if e, err = parseESP(w); err == nil {
+			e.Origin = Origin{Name: "--esp"}
+			return e, nil
+		}
+	}
+	return ESPKey{}, &FileError{File: "--esp", Err: fmt.Errorf("%w; expected '%s' in quotation marks", err, formESP)}
 }
 
 // ParseCSKOption reads ID=HEX or ID=HEX@URI, as --csk has it. The URI is what follows the first @.

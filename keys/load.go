@@ -27,6 +27,7 @@ const (
 // LoadOptions are what [Load] reads besides its paths. The zero value is fine.
 type LoadOptions struct {
 	CSK []string // values of --csk, see [ParseCSKOption]
+	ESP []string // values of --esp, see [ParseESPOption]
 	Env string   // value of MCXDUMP_KEYS: paths with the separator of the system's path lists
 }
 
@@ -77,7 +78,7 @@ var (
 
 const kindsExpected = "expected an MCX key log, a TLS key log, PEM private keys, KMS XML or KMS master secrets JSON"
 
-// Load reads key files, in this order: the values of o.CSK, the paths, and those in o.Env. A path is a file or a directory, of
+// Load reads key files, in this order: the values of o.CSK and o.ESP, the paths, and those in o.Env. A path is a file or a directory, of
 // which every regular file is read in the order of their names. What a file is, its content says: an MCX key log, a TLS key log
 // (NSS format) or PEM private keys, all of which may be mixed; KMS XML (TS 33.180 annex D); KMS master secrets as JSON.
 //
@@ -94,6 +95,14 @@ func Load(paths []string, o LoadOptions) (*Material, error) {
 			continue
 		}
 		l.addKey(k)
+	}
+	for _, s := range o.ESP {
+		k, err := ParseESPOption(s)
+		if err != nil {
+			l.errs.add(err)
+			continue
+		}
+		l.addESP(k)
 	}
 	for _, p := range paths {
 		l.path(p)

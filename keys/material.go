@@ -1,8 +1,10 @@
 package keys
 
 import (
+	"net/netip"
 	"time"
 
+	"github.com/mcxdump/mcxdump/internal/esp"
 	"github.com/mcxdump/mcxdump/keys/eccsi"
 	"github.com/mcxdump/mcxdump/keys/sakke"
 )
@@ -72,15 +74,54 @@ type Named struct {
 	Origin Origin
 }
 
-// An ESPKey opens one IPsec security association.
+// An ESPKey opens one IPsec security association, or all that a wildcard covers.
 type ESPKey struct {
 	SPI     uint32
-	Dst     string
-	EncAlg  string
-	EncKey  Secret
-	AuthAlg string
+	AnySPI  bool   // "*"
+	Dst     string // an address, a prefix, or "*"
+	EncAlg  string // "" is null
+	EncKey  Secret // with its salt, where the algorithm has one
+	AuthAlg string // "" when it is not known
 	AuthKey Secret
 	Origin  Origin
+}
+
+// SA is the key as decode/flow takes it. The names of algorithms and the lengths of keys are checked.
+func (e *ESPKey) SA() (esp.SA, error) {
+	sa, err := esp.New(e.EncAlg, e.EncKey.Reveal(), e.AuthAlg, e.AuthKey.Reveal())
+	if err != nil {
+		return sa, err
+	}
+	sa.SPI, sa.AnySPI = e.SPI, e.AnySPI
+	if a, err := netip.ParseAddr(e.Dst); err == nil {
+		sa.Dst = netip.PrefixFrom(a, a.BitLen())
+	} else if p, err := netip.ParsePrefix(e.Dst); err == nil {
+		sa.Dst = p
+	}
+	return sa, nil
+}
+
+// spi is the SPI as it is written.
+func (e *ESPKey) spi() string {
+	if e.AnySPI {
+		return "*"
+	}
+	return FormatID(e.SPI)
+}
+
+// SAs are the ESP keys as decode/flow takes them.
+func (m *Material) SAs() (out []esp.SA) {
+	for i := range m.ESP {
+		if sa, err := m.ESP[i].SA(); err == nil { // it was checked when it was read
+			out = append(out, sa)
+		}
+	}
+	return out
+}
+
+// ForRing reports whether there is anything that a [Ring] has use for: keys of what lies above the transport.
+func (m *Material) ForRing() bool {
+	return len(m.Keys)+len(m.MCIDs)+len(m.KMSs)+len(m.UserKeys)+len(m.Masters)+len(m.Transport)+len(m.Integrity) > 0
 }
 
 // Material is everything that key files and options hold.

@@ -96,7 +96,7 @@ func (m *Material) Describe() []Item {
 			}
 			has = append(has, s)
 		}
-		out = append(out, Item{Kind: "ESP", Name: FormatID(e.SPI), URI: e.Dst, Detail: strings.Join(has, ", "), Origin: e.Origin.String()})
+		out = append(out, Item{Kind: "ESP", Name: e.spi(), URI: e.Dst, Detail: strings.Join(has, ", "), Origin: e.Origin.String()})
 	}
 	for _, t := range m.TLS {
 		it := Item{Kind: "TLS", Name: t.Label, Detail: octetsWord(t.Secret), Print: t.Secret.Fingerprint()}
@@ -227,7 +227,7 @@ func (m *Material) AppendKeyLog(dst []byte) []byte {
 		line("MCID", id)
 	}
 	for _, e := range m.ESP {
-		line("ESP", FormatID(e.SPI), e.Dst, dash(e.EncAlg), dash(h(e.EncKey.Reveal())), dash(e.AuthAlg), dash(h(e.AuthKey.Reveal())))
+		line("ESP", e.spi(), e.Dst, dash(e.EncAlg), dash(h(e.EncKey.Reveal())), dash(e.AuthAlg), dash(h(e.AuthKey.Reveal())))
 	}
 	for _, t := range m.TLS {
 		if t.IsPrivateKey() {
