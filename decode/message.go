@@ -127,7 +127,10 @@ func (w *worker) message(ctx context.Context, u *flow.Unit, number uint64) *reco
 		w.b.Finding(record.Finding{ID: "message-truncated", Severity: record.Warning, Clause: "RFC 3261 18.3",
 			Message: "the end of the message is not in the capture", Len: uint32(len(u.Data)), HasRange: true})
 	}
-	w.sip(0, 0, 0, u.Data, !u.Stream)
+	w.esp(u)
+	if w.sip(0, 0, 0, u.Data, !u.Stream) {
+		w.espVerified(u)
+	}
 	w.explained()
 	w.finish()
 	return r

@@ -1,6 +1,7 @@
 package decode
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -103,6 +104,15 @@ var (
 	fSumRetrans      = reg("summary.retransmissions", "Segments and chunks seen before", "mcxdump", record.Uint)
 	fSumFragTimeouts = reg("summary.fragment_timeouts", "Datagrams whose fragments did not all come", "RFC 791 3.2", record.Uint)
 	fSumMalformed    = reg("summary.malformed_frames", "Layers that contradict themselves", "mcxdump", record.Uint)
+	fSumESP          = reg("summary.esp", "ESP packets", "RFC 4303", record.Object)
+	fSumESPPackets   = reg("summary.esp.packets", "All of them", "RFC 4303", record.Uint)
+	fSumESPNull      = reg("summary.esp.null", "With null encryption, recognised by content", "RFC 5879", record.Uint)
+	fSumESPDecrypted = reg("summary.esp.decrypted", "Read with a key that was given", "RFC 4303 3.4", record.Uint)
+	fSumESPUnread    = reg("summary.esp.unreadable", "Not readable without a key, or with the wrong one", "RFC 4303 3.4", record.Uint)
+	fSumESPWrongKey  = reg("summary.esp.wrong_key", "Of them, those that a key was given for", "RFC 4303 3.4", record.Uint)
+	fSumESPBadICV    = reg("summary.esp.icv_bad", "Read, with a wrong integrity check value", "RFC 4303 3.4.4", record.Uint)
+	fSumESPDouble    = reg("summary.esp.duplicates", "With a sequence number seen before", "RFC 4303 3.4.3", record.Uint)
+	fSumESPSPIs      = regMap("summary.esp.unreadable_spis", "SPIs and destinations of unreadable packets, with how many", "RFC 4303 2.1", record.String)
 	fSumTimeJumps    = reg("summary.time_jumps", "Forward jumps of packet time that were clamped", "mcxdump", record.Uint)
 	fSumTimeBacks    = reg("summary.time_backs", "Frames older than the one before", "mcxdump", record.Uint)
 	fSumLeftOut      = reg("summary.left_out", "Items over the limits of one record", "mcxdump", record.Uint)
@@ -161,6 +171,24 @@ func (s *Summary) Record() *record.Record {
 	some(fSumRetrans, f.Retransmissions)
 	some(fSumFragTimeouts, f.FragmentTimedOut)
 	some(fSumMalformed, f.Malformed)
+	if f.ESP > 0 {
+		b.Open(fSumESP, record.Place{})
+		always(fSumESPPackets, f.ESP)
+		some(fSumESPNull, f.ESPNull)
+		some(fSumESPDecrypted, f.ESPDecrypted)
+		some(fSumESPUnread, f.Encrypted)
+		some(fSumESPWrongKey, f.ESPWrongKey)
+		some(fSumESPBadICV, f.ESPBadICV)
+		some(fSumESPDouble, f.ESPDuplicates)
+		if len(f.UnreadSPIs) > 0 {
+			b.Open(fSumESPSPIs, record.Place{})
+			for _, s := range f.UnreadSPIs {
+				b.Entry(fSumESPSPIs, fmt.Sprintf("%08x %s", s.SPI, s.Dst), strconv.FormatUint(s.Packets, 10), record.Place{})
+			}
+			b.Close()
+		}
+		b.Close()
+	}
 	some(fSumTimeJumps, f.TimeJumps)
 	some(fSumTimeBacks, f.TimeBacks)
 	some(fSumLeftOut, w.Dropped)

@@ -22,7 +22,6 @@ import (
 	"github.com/mcxdump/mcxdump/decode/capture"
 	"github.com/mcxdump/mcxdump/decode/record"
 	"github.com/mcxdump/mcxdump/decode/session"
-	"github.com/mcxdump/mcxdump/keys"
 	"github.com/mcxdump/mcxdump/output"
 )
 
@@ -80,6 +79,7 @@ Exit codes: 0 nothing reaches --fail-on, 3 something does, 1 unreadable or cut-o
 	f.StringVar(&o.role, "role", "auto", "where the capture was taken: "+strings.Join(decode.Roles, ", "))
 	f.StringVar(&o.jwks, "jwks", "", "JSON Web Key Set `FILE` of the identity management servers: verify token signatures")
 	o.keyFlags.register(f)
+	o.keyFlags.registerESP(f)
 	return cmd
 }
 
@@ -154,8 +154,10 @@ func (o *checkOptions) run(ctx context.Context, s *streams, files []string) erro
 		return err
 	}
 	opt := decode.Options{Want: record.All(), Checks: cfg, Tracker: tracker{Tracker: session.NewTracker(session.Config{Release: o.release})}, TwoPasses: true}
-	if material != nil {
-		opt.Ring = keys.NewRing(material, keys.RingLimits{})
+	if opt.Flow, err = o.keyFlags.flow(material); err != nil {
+		return err
+	}
+	if opt.Ring = newRing(material); opt.Ring != nil {
 		defer opt.Ring.Close()
 	}
 	src, err := capture.Open(files, capture.Options{Stdin: s.in})

@@ -17,7 +17,6 @@ import (
 	"github.com/mcxdump/mcxdump/decode/record"
 	"github.com/mcxdump/mcxdump/decode/session"
 	"github.com/mcxdump/mcxdump/internal/filter"
-	"github.com/mcxdump/mcxdump/keys"
 	"github.com/mcxdump/mcxdump/output"
 )
 
@@ -95,6 +94,7 @@ func (o *readOptions) register(f *pflag.FlagSet) {
 	f.StringVarP(&o.timeStyle, "time", "t", "auto", "times: auto, relative (r), utc or epoch (e)")
 	f.StringVar(&o.color, "color", "auto", "colour: auto, always or never (NO_COLOR holds)")
 	o.keyFlags.register(f)
+	o.keyFlags.registerESP(f)
 	f.BoolVar(&o.checks, "check", false, "conformance checks and sessions in the one-line view and fields too (tree and JSON always have them)")
 	f.BoolVar(&o.showSecrets, "show-secrets", false, "print keys and whole tokens")
 	f.BoolVar(&o.redact, "redact", false, "replace identities and tokens by pseudonyms, for sharing")
@@ -225,9 +225,10 @@ func (o *readOptions) decoding(s *streams, p *printing) (decode.Options, error) 
 		opt.Tracker = tracker{Tracker: session.NewTracker(session.Config{})}
 		opt.Checks = &decode.CheckConfig{}
 	}
-	if material != nil {
-		opt.Ring = keys.NewRing(material, keys.RingLimits{})
+	if opt.Flow, err = o.keyFlags.flow(material); err != nil {
+		return decode.Options{}, err
 	}
+	opt.Ring = newRing(material)
 	return opt, nil
 }
 

@@ -17,7 +17,6 @@ import (
 	"github.com/mcxdump/mcxdump/decode/capture"
 	"github.com/mcxdump/mcxdump/decode/record"
 	"github.com/mcxdump/mcxdump/decode/session"
-	"github.com/mcxdump/mcxdump/keys"
 	"github.com/mcxdump/mcxdump/output"
 )
 
@@ -65,8 +64,10 @@ func track(ctx context.Context, s *streams, files []string, k *keyFlags, release
 		}
 	}}), each: each}
 	opt := decode.Options{Tracker: t, TwoPasses: true}
-	if m != nil {
-		opt.Ring = keys.NewRing(m, keys.RingLimits{})
+	if opt.Flow, err = k.flow(m); err != nil {
+		return nil, nil, err
+	}
+	if opt.Ring = newRing(m); opt.Ring != nil {
 		defer opt.Ring.Close()
 	}
 	src, err := capture.Open(files, capture.Options{Stdin: s.in})
@@ -128,6 +129,7 @@ it reached and the cause, from which messages (docs/sessions.md).`,
 	f.IntVar(&o.release, "release", 0, "3GPP release that Warning codes are judged by (default newest)")
 	f.BoolVar(&o.redact, "redact", false, "replace identities by pseudonyms, for sharing")
 	o.keyFlags.register(f)
+	o.keyFlags.registerESP(f)
 	return cmd
 }
 
@@ -409,6 +411,7 @@ func newLadder(s *streams) *cobra.Command {
 	f.IntVar(&width, "width", 0, "columns (default the terminal's, 100 in a pipe)")
 	f.BoolVar(&ascii, "ascii", false, "arrows in ASCII")
 	k.register(f)
+	k.registerESP(f)
 	return cmd
 }
 

@@ -12,11 +12,11 @@
 // It covers the link types of tcpdump.org/linktypes.html that carry IP (Ethernet, BSD loopback, PPP, Cisco HDLC, raw IP,
 // Linux cooked v1 and v2, NFLOG, exported PDUs), IEEE 802.1Q and 802.1ad tags, PPPoE (RFC 2516), MPLS (RFC 3032), IPv4
 // (RFC 791), IPv6 (RFC 8200) and their fragments (RFC 5722, RFC 6946), IP in IP (RFC 2003, RFC 2473), GRE (RFC 2784,
-// RFC 2890) with ERSPAN, VXLAN (RFC 7348), GENEVE (RFC 8926), L2TP (RFC 2661, RFC 3931), GTP-U (TS 29.281), ESP with null encryption (RFC
-// 4303, RFC 2410, as the access of IMS uses it: TS 33.203), ICMP errors
+// RFC 2890) with ERSPAN, VXLAN (RFC 7348), GENEVE (RFC 8926), L2TP (RFC 2661, RFC 3931), GTP-U (TS 29.281), ESP (RFC
+// 4303) with null encryption or with keys, in UDP too (RFC 3948), as the access of IMS uses it (TS 33.203), ICMP errors
 // that quote SIP (RFC 792, RFC 4443, RFC 4884), TCP (RFC 9293), SCTP (RFC 9260) and SIP over each of them (RFC 3261 18,
 // RFC 4168, RFC 7118).
 //
-// It leaves out TLS, encrypted ESP, SigComp, HTTP and the content of messages; checksums are not verified, since captures taken
+// It leaves out TLS, SigComp, HTTP and the content of messages; checksums are not verified, since captures taken
 // on the sender hold unfinished ones.
 package flow

@@ -22,7 +22,7 @@ const (
 	encNFLOG
 	encExported
 	encICMP
-	encESP // null encryption
+	encESP
 	encLAN // an Ethernet frame inside another layer
 	numEncap
 )

@@ -60,7 +60,8 @@ func TestESP(t *testing.T) {
 	}
 }
 
-// TestESPEncrypted: random octets are not taken for packets.
+// TestESPEncrypted: random octets are not taken for packets, and what cannot be read is told without end neither in number
+// nor in memory.
 func TestESPEncrypted(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 3))
 	f := newFeed(Config{})
@@ -72,7 +73,22 @@ func TestESPEncrypted(t *testing.T) {
 		}
 		f.frame(build(etherHeader{etIPv4}, ipHeader{proto: protoESP}, b))
 	}
-	if len(f.units)+len(f.findings) != 0 || f.d.stats.Encrypted < n-3 {
-		t.Errorf("%+v", f.d.stats)
+	f.d.Flush()
+	s := f.d.Stats()
+	if len(f.units) != 0 || s.Encrypted < n-3 || s.ESP != n || s.Limits[LimitSPIs] == 0 || len(s.UnreadSPIs) != maxESPListed || len(f.d.esps.m) != 4096 {
+		t.Errorf("%+v", s)
+	}
+	told := 0
+	for _, g := range f.findings {
+		switch g.ID {
+		case "esp-no-key":
+			told++
+		case "flow-limit":
+		default:
+			t.Errorf("%+v", g)
+		}
+	}
+	if told != maxESPTold {
+		t.Errorf("told %d times", told)
 	}
 }

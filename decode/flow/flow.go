@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/mcxdump/mcxdump/decode/record"
+	"github.com/mcxdump/mcxdump/sipparse"
 )
 
 // A Frame is one captured frame. Data need only be valid during the call of [Decoder.Frame].
@@ -40,7 +41,8 @@ type Unit struct {
 	Stream      bool // from a stream transport, framed by Content-Length
 	Reassembled bool // put together from IP fragments, TCP segments, SCTP chunks or WebSocket frames
 	Findings    []record.Finding
-	TLS         *TLS // the TLS connection that it came in, as known by then; nil for none. Read only
+	TLS         *TLS      // the TLS connection that it came in, as known by then; nil for none. Read only
+	ESP         *ESPLayer // nil when it was not inside ESP
 }
 
 // The values of [Unit.Transport].
@@ -102,6 +104,16 @@ type Decoder struct {
 	frags   fragTable
 	streams streamTable
 	assocs  assocTable
+
+	espKeys  espKeys
+	esps     espTable
+	agreed   espAgreements
+	espBufs  [][]byte // plain text by the nesting of ESP
+	espLevel int
+	icvs     []int     // scratch of espTry
+	layer    *ESPLayer // innermost ESP layer of the packet at hand
+	espPorts []uint16
+	sip      sipparse.Message // scratch of learnSecurity
 }
 
 // New returns a Decoder that hands what it finds to h.
@@ -115,6 +127,8 @@ func New(cfg Config, h Handler) *Decoder {
 	d.frags.m = make(map[fragKey]*fragSet)
 	d.streams.m = make(map[flowKey]*stream)
 	d.assocs.m = make(map[assocKey]*assoc)
+	d.esps.m = make(map[espKey]*espState)
+	d.espKeys, d.espPorts = newESPKeys(d.cfg.ESP), d.cfg.ESPPorts
 	return d
 }
 
@@ -128,7 +142,7 @@ func (d *Decoder) Frame(f *Frame) {
 	}
 	if d.clock.now < d.due {
 		at := look(f.Link, f.Data)
-		if at == leaves {
+		if at == leaves && d.espPorts == nil {
 			d.stats.Verdicts[VerdictMedia]++
 			return
 		}
@@ -173,6 +187,7 @@ func (d *Decoder) Flush() {
 	d.drain()
 	d.flushStreams() // what those datagrams carried
 	d.flushAssocs()
+	d.flushESP()
 	d.due = never
 	d.cur = last
 	d.cur.Number = 0
@@ -187,6 +202,7 @@ func (d *Decoder) Stats() Stats {
 	s := d.stats
 	s.TimeJumps, s.TimeBacks = d.clock.jumps, d.clock.backs
 	s.UnknownLinks = maps.Clone(s.UnknownLinks)
+	s.UnreadSPIs = d.unreadSPIs()
 	return s
 }
 
@@ -293,6 +309,16 @@ func (d *Decoder) datagram(p *packet, transport string, b []byte, truncated bool
 func (d *Decoder) emit(u *Unit) {
 	d.see(VerdictSIP)
 	d.stats.Messages++
+	if d.layer != nil && slices.Contains(u.Encap, encapNames[encESP]) {
+		l := *d.layer
+		u.ESP = &l
+		if l.ICV == ICVBad {
+			f := badICV(&l)
+			f.Frames = u.Frames
+			u.Findings = append(u.Findings, f)
+		}
+	}
+	d.learnSecurity(u)
 	if u.Truncated {
 		d.stats.Truncated++
 	}

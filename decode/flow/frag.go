@@ -267,7 +267,7 @@ func (d *Decoder) wanted(p *packet, proto byte, b []byte) sipparse.Verdict {
 			return sipparse.More
 		}
 		sport, dport := binary.BigEndian.Uint16(b), binary.BigEndian.Uint16(b[2:])
-		if tunnelPort(sport) || tunnelPort(dport) || dport == portSIP || sport == portSIP {
+		if tunnelPort(sport) || tunnelPort(dport) || d.espPort(sport) || d.espPort(dport) || dport == portSIP || sport == portSIP {
 			return sipparse.Yes
 		}
 		v := sipparse.StartPrefix(b[8:])

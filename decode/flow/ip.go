@@ -200,7 +200,7 @@ func (d *Decoder) transport(p *packet, proto byte, b []byte) {
 	case protoGRE:
 		d.gre(p, b)
 	case protoESP:
-		d.esp(p, b)
+		d.esp(p, b, false)
 	case protoAH:
 		// RFC 4302: the length counts 32-bit words less two, in IPv4 and IPv6 alike.
 		if !d.need(b, 12) {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/mcxdump/mcxdump/decode/record"
+	"github.com/mcxdump/mcxdump/internal/esp"
 	"github.com/mcxdump/mcxdump/sipparse"
 )
 
@@ -23,6 +24,10 @@ type Config struct {
 	MaxStep         time.Duration   // how far one frame moves packet time; default 10 s
 	GapWait         time.Duration   // packet time until missing TCP octets are given up; default 5 s
 	SIP             sipparse.Limits // of one message on a stream
+	SPIs            int             // ESP security associations remembered; default 4096
+
+	ESP      []esp.SA // keys of security associations
+	ESPPorts []uint16 // UDP ports of ESP beside 4500 (RFC 3948)
 }
 
 func (c Config) withDefaults() Config {
@@ -39,6 +44,7 @@ func (c Config) withDefaults() Config {
 	def(&c.Depth, 16)
 	def(&c.MaxStep, 10*time.Second)
 	def(&c.GapWait, 5*time.Second)
+	def(&c.SPIs, 4096)
 	return c
 }
 
@@ -61,10 +67,13 @@ const (
 	LimitFragmentPieces              // Config.FragmentPieces: a datagram in too many fragments was given up
 	LimitAssociations                // Config.Associations: the oldest association was forgotten
 	LimitAssocBytes                  // Config.AssocBytes: incomplete messages of an association were given up
+	LimitSPIs                        // Config.SPIs: the security association used longest ago was forgotten
+	LimitESPTries                    // more keys fit an ESP packet than are tried on one
 	NumLimits
 )
 
-var limitNames = [NumLimits]string{"depth", "memory", "streams", "stream-bytes", "stream-segments", "fragment-sets", "fragment-pieces", "associations", "assoc-bytes"}
+var limitNames = [NumLimits]string{"depth", "memory", "streams", "stream-bytes", "stream-segments", "fragment-sets", "fragment-pieces", "associations", "assoc-bytes",
+	"esp-spis", "esp-tries"}
 
 // String returns the name of the limit, in lower case with hyphens.
 func (l Limit) String() string {

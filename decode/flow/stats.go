@@ -9,7 +9,7 @@ const (
 	VerdictNone      Verdict = iota // empty or undecided
 	VerdictMedia                    // UDP that is not SIP: RTP, RTCP, STUN, DNS and all else
 	VerdictStream                   // TCP or SCTP that is not known to be SIP
-	VerdictOther                    // IP with another protocol (ICMP without quoted SIP, ESP and others)
+	VerdictOther                    // IP with another protocol (ICMP without quoted SIP, ESP that is not readable, and others)
 	VerdictNetwork                  // not IP: ARP, LLDP, spanning tree, tunnel signalling
 	VerdictFragment                 // fragment kept, or of a datagram that is not SIP
 	VerdictUnknown                  // link type not known
@@ -46,7 +46,6 @@ type Stats struct {
 	Malformed     uint64 // layers that contradict themselves or end early
 	UnknownLinks  map[uint16]uint64
 	LooseLengths  uint64 // UDP length that contradicts IP's
-	Encrypted     uint64 // ESP packets that are not readable without their keys
 	TunnelSignals uint64 // tunnel signalling: GTP echo and end marker, L2TP control, PPPoE discovery
 
 	Segments        uint64 // TCP segments with payload on streams that were looked at
@@ -73,6 +72,15 @@ type Stats struct {
 
 	TimeJumps uint64 // forward jumps of packet time that were clamped
 	TimeBacks uint64 // frames older than the one before
+
+	ESP           uint64 // ESP packets
+	ESPNull       uint64 // of them those in the clear, recognised by content
+	ESPDecrypted  uint64 // read with a key that was given
+	Encrypted     uint64 // not readable without their keys, or with the wrong ones
+	ESPWrongKey   uint64 // of them those that a key was given for
+	ESPBadICV     uint64 // read, but with an integrity check value that is wrong
+	ESPDuplicates uint64 // with a sequence number seen before
+	UnreadSPIs    []SPICount
 
 	Limits [NumLimits]uint64 // how often each limit bit
 }

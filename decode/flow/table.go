@@ -10,7 +10,7 @@ func (d *Decoder) wake(at int64) { d.due = min(d.due, at) }
 // expire does what is due by the clock.
 func (d *Decoder) expire() {
 	d.due = never
-	d.due = min(d.expireFragments(), d.expireStreams())
+	d.due = min(d.expireFragments(), d.expireStreams(), d.expireESP())
 	d.drain()
 }
 

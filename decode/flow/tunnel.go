@@ -159,17 +159,19 @@ func (d *Decoder) udpTunnel(p *packet, b []byte) {
 				d.gre(p, b)
 				return
 			}
-		case portESP: // four octets of zero come before IKE
-			if len(b) >= 8 && binary.BigEndian.Uint32(b) != 0 {
-				d.esp(p, b)
-				return
-			}
+		case portESP:
+			d.espUDP(p, b)
+			return
 		case portMPLS:
 			if len(b) >= 4 {
 				d.mpls(p, b)
 				return
 			}
 		}
+	}
+	if d.espPort(p.dport) || d.espPort(p.sport) {
+		d.espUDP(p, b)
+		return
 	}
 	d.see(VerdictMedia)
 }

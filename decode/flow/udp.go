@@ -77,7 +77,7 @@ func (d *Decoder) udpPayload(p *packet, b []byte) {
 		d.see(VerdictOther)
 		return
 	}
-	if tunnelPort(p.dport) || tunnelPort(p.sport) {
+	if tunnelPort(p.dport) || tunnelPort(p.sport) || d.espPorts != nil && (d.espPort(p.dport) || d.espPort(p.sport)) {
 		d.udpTunnel(p, b)
 		return
 	}
