@@ -43,6 +43,7 @@ type Unit struct {
 	Findings    []record.Finding
 	TLS         *TLS      // the TLS connection that it came in, as known by then; nil for none. Read only
 	ESP         *ESPLayer // nil when it was not inside ESP
+	HTTP        *HTTP     // an HTTP message; nil for SIP. Read only
 }
 
 // The values of [Unit.Transport].
@@ -105,15 +106,16 @@ type Decoder struct {
 	streams streamTable
 	assocs  assocTable
 
-	espKeys  espKeys
-	esps     espTable
-	agreed   espAgreements
-	espBufs  [][]byte // plain text by the nesting of ESP
-	espLevel int
-	icvs     []int     // scratch of espTry
-	layer    *ESPLayer // innermost ESP layer of the packet at hand
-	espPorts []uint16
-	sip      sipparse.Message // scratch of learnSecurity
+	espKeys          espKeys
+	esps             espTable
+	agreed           espAgreements
+	espBufs          [][]byte // plain text by the nesting of ESP
+	espLevel         int
+	icvs             []int     // scratch of espTry
+	layer            *ESPLayer // innermost ESP layer of the packet at hand
+	espPorts         []uint16
+	sip              sipparse.Message // scratch of learnSecurity
+	conns, exchanges uint64           // HTTP connections and exchanges that were numbered
 }
 
 // New returns a Decoder that hands what it finds to h.

@@ -28,6 +28,9 @@ type Config struct {
 
 	ESP      []esp.SA // keys of security associations
 	ESPPorts []uint16 // UDP ports of ESP beside 4500 (RFC 3948)
+	// AllHTTP hands out every HTTP message. Otherwise only those of connections that have to do with mission critical
+	// services are, and the others are counted.
+	AllHTTP bool
 }
 
 func (c Config) withDefaults() Config {
@@ -69,11 +72,15 @@ const (
 	LimitAssocBytes                  // Config.AssocBytes: incomplete messages of an association were given up
 	LimitSPIs                        // Config.SPIs: the security association used longest ago was forgotten
 	LimitESPTries                    // more keys fit an ESP packet than are tried on one
+	LimitHTTPHead                    // octets of a header section: the message was given up
+	LimitHTTPContent                 // octets of content: the rest was left out
+	LimitHTTPPending                 // requests that wait for responses: they are not tied to them
+	LimitHTTPHeld                    // octets that wait for the answer to a CONNECT or an upgrade: taken for the new protocol
 	NumLimits
 )
 
 var limitNames = [NumLimits]string{"depth", "memory", "streams", "stream-bytes", "stream-segments", "fragment-sets", "fragment-pieces", "associations", "assoc-bytes",
-	"esp-spis", "esp-tries"}
+	"esp-spis", "esp-tries", "http-head", "http-content", "http-pending", "http-held"}
 
 // String returns the name of the limit, in lower case with hyphens.
 func (l Limit) String() string {

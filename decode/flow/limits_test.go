@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"runtime"
@@ -231,7 +232,7 @@ func TestNames(t *testing.T) {
 			t.Errorf("limit %d has no name", l)
 		}
 	}
-	if NumVerdicts.String() != "Verdict(11)" || NumLimits.String() != "Limit(11)" || len(slices.Compact(slices.Sorted(slices.Values(EncapNames())))) != int(numEncap) {
+	if NumVerdicts.String() != "Verdict(11)" || NumLimits.String() != fmt.Sprintf("Limit(%d)", uint8(NumLimits)) || len(slices.Compact(slices.Sorted(slices.Values(EncapNames())))) != int(numEncap) {
 		t.Errorf("%v %v", NumVerdicts, NumLimits)
 	}
 }

@@ -57,6 +57,8 @@ type Stats struct {
 	GapOctets       uint64
 	StreamsSIP      uint64 // directions that turned out to be SIP
 	StreamsWS       uint64 // directions that turned out to be WebSocket
+	StreamsHTTP     uint64 // directions that turned out to be HTTP
+	HTTPOther       uint64 // HTTP messages that were left out: nothing in them has to do with mission critical services
 	StreamsIgnored  uint64 // directions that were dropped from the road
 	StreamsTLS      uint64 // of them those that began like TLS
 

@@ -33,9 +33,18 @@ func (d *Decoder) decide(st *stream) {
 			return
 		}
 	}
-	switch wsPrefix(b) {
+	switch wsFirst(b) {
 	case sipparse.Yes:
-		d.beWS(st)
+		d.beWS(st, b)
+		return
+	case sipparse.More:
+		if len(b) < maxProbe {
+			return
+		}
+	}
+	switch httpPrefix(b) {
+	case sipparse.Yes:
+		d.beHTTP(st, b, 0)
 		return
 	case sipparse.More:
 		if len(b) < maxProbe {
@@ -46,6 +55,10 @@ func (d *Decoder) decide(st *stream) {
 		if at := sipparse.FindStart(b, 0); at >= 0 {
 			d.stats.Junk += uint64(at)
 			d.beSIP(st, b, at)
+			return
+		}
+		if at := httpFind(b, 0); at >= 0 {
+			d.beHTTP(st, b, at)
 			return
 		}
 		// A SIP message may be binary in its middle (MIKEY bodies), so the first octets decide nothing; text is

@@ -82,6 +82,7 @@ func (t *streamTable) remove(st *stream) {
 		delete(t.m, st.key)
 	}
 	t.unschedule(st)
+	st.part()
 	if st.list != nil {
 		st.list.cut(st)
 	}
@@ -115,7 +116,7 @@ func (d *Decoder) open(st *stream, p *packet, seq uint32) {
 func (d *Decoder) ignore(st *stream) {
 	d.stats.StreamsIgnored++
 	st.state = streamIgnored
-	st.probe, st.framer, st.ws, st.wait, st.waitBytes, st.findings = nil, nil, nil, nil, 0, nil
+	st.probe, st.framer, st.ws, st.http, st.wait, st.waitBytes, st.findings = nil, nil, nil, nil, nil, 0, nil
 	st.spans = spanMap{}
 }
 
@@ -292,6 +293,14 @@ func (m *spanMap) segments(dst []record.Segment, off, end int64, at uint32) ([]r
 		dst = append(dst, record.Segment{Off: o, Frame: s.frame})
 	}
 	return dst, time
+}
+
+// time is when octet off came.
+func (m *spanMap) time(off int64) int64 {
+	if i := m.find(off); i >= 0 {
+		return m.list[i].time
+	}
+	return 0
 }
 
 // drop forgets what lies before off.

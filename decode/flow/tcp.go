@@ -44,6 +44,7 @@ const (
 	streamProbe                      // not decided yet
 	streamSIP
 	streamWS
+	streamHTTP   // HTTP/1
 	streamClosed // ended: retransmissions are still known
 )
 
@@ -59,6 +60,7 @@ type stream struct {
 	syn        bool  // isn is known
 	due        int64 // on the clock, when expireStreams has to look; 0 when the stream is not in the heap
 	at         int   // place in the heap
+	conn       *httpConn
 	*streamData
 }
 
@@ -70,6 +72,7 @@ type streamData struct {
 	framer *sipparse.Framer
 	base   int64 // stream offset of the framer's offset 0
 	ws     *wsReader
+	http   *httpReader
 	spans  spanMap
 	recent [16]recentSegment
 	nth    int
@@ -201,7 +204,7 @@ func (d *Decoder) segment(p *packet, seq, ack uint32, flags byte, b []byte) {
 		d.open(st, p, seq)
 	}
 	st.enc, st.file, st.iface, st.lastFrame = p.enc, d.cur.File, d.cur.Interface, d.cur.Number
-	if st.state != streamProbe {
+	if st.state != streamProbe && (st.state != streamHTTP || st.conn.mcx) {
 		d.see(VerdictTransport)
 	}
 	st.reset = 0
@@ -227,9 +230,9 @@ func (d *Decoder) segment(p *packet, seq, ack uint32, flags byte, b []byte) {
 	d.enforce()
 }
 
-// worthALook reports whether a segment of an ignored stream begins like SIP.
+// worthALook reports whether a segment of an ignored stream begins like SIP or HTTP.
 func (d *Decoder) worthALook(b []byte) bool {
-	return sipparse.LooksLikeStart(b) || wsLooksSIP(b)
+	return sipparse.LooksLikeStart(b) || wsLooksSIP(b) || httpLooks(b)
 }
 
 // accept puts the octets b at stream offset off where they belong.
@@ -362,6 +365,12 @@ func (d *Decoder) deliver(st *stream, b []byte, time int64, origin func(b []byte
 		d.frames(st)
 	case streamWS:
 		d.wsWrite(st, b)
+	case streamHTTP:
+		if st.http.state == httpLost && (sipparse.LooksLikeStart(b) || wsLooksSIP(b)) {
+			d.again(st, b)
+			return
+		}
+		d.httpWrite(st, b)
 	}
 }
 
@@ -373,6 +382,11 @@ func (d *Decoder) gap(st *stream, n int64) {
 		st.spans.drop(st.off)
 		return
 	case streamSIP, streamWS:
+	case streamHTTP:
+		if !st.conn.mcx {
+			d.httpGap(st, n)
+			return
+		}
 	default:
 		return
 	}
@@ -388,6 +402,13 @@ func (d *Decoder) gap(st *stream, n int64) {
 	d.note(st, record.Finding{ID: "tcp-gap", Severity: record.Warning, Clause: "RFC 9293 3.4", Message: text, Frames: d.streamFrames(st)})
 	if st.state == streamWS {
 		d.wsGap(st)
+		return
+	}
+	if st.state == streamHTTP {
+		if st.http.cur == nil {
+			d.tell(st)
+		}
+		d.httpGap(st, n)
 		return
 	}
 	open := st.framer.Buffered() > 0
@@ -420,7 +441,7 @@ func (d *Decoder) tell(st *stream) {
 	}
 	list := st.findings
 	st.findings = nil
-	if st.state == streamProbe {
+	if st.state == streamProbe || st.state == streamHTTP && !st.conn.mcx {
 		return // nobody knows that it is SIP
 	}
 	for _, f := range list {
@@ -481,6 +502,12 @@ func (d *Decoder) account(st *stream) {
 		if st.ws != nil {
 			n += st.ws.buffered()
 		}
+		if st.http != nil {
+			n += st.http.buffered()
+		}
+	}
+	if c := st.conn; c != nil && (c.sides[0] == st || c.sides[0] == nil) {
+		n += c.bytes()
 	}
 	st.list.bytes += n - st.held
 	st.held = n
@@ -489,6 +516,12 @@ func (d *Decoder) account(st *stream) {
 // closeStream hands out what is open and keeps the entry to know retransmissions.
 func (d *Decoder) closeStream(st *stream) {
 	d.finish(st)
+	if d.peer(st) == nil { // nobody waits for what the connection knows
+		if r := d.streams.m[st.key.reverse()]; r != nil {
+			r.part()
+		}
+		st.part()
+	}
 	st.state, st.streamData = streamClosed, nil
 	d.streams.unschedule(st)
 	d.streams.move(st, listPlain)
@@ -516,6 +549,8 @@ func (d *Decoder) finish(st *stream) {
 		d.flushFramer(st)
 	case streamWS:
 		d.wsFlush(st)
+	case streamHTTP:
+		d.httpFlush(st, st.fin && st.off >= st.finOff)
 	}
 	d.tell(st)
 }

@@ -67,45 +67,6 @@ func unmask(dst, src []byte, mask [4]byte, at int) {
 	}
 }
 
-// wsPrefix decides whether a stream begins with the handshake of SIP over WebSocket (RFC 7118 4), or with a frame
-// that holds the beginning of a SIP message.
-func wsPrefix(b []byte) sipparse.Verdict {
-	if v := wsHandshake(b); v != sipparse.No {
-		return v
-	}
-	return wsFirst(b)
-}
-
-var (
-	wsGET   = []byte("GET ")
-	wsReply = []byte("HTTP/1.1 101")
-)
-
-// wsHandshake judges an upgrade request or its answer; either direction of a connection is judged on its own.
-func wsHandshake(b []byte) sipparse.Verdict {
-	if !begins(b, wsGET) && !begins(b, wsReply) {
-		return sipparse.No
-	}
-	end := bytes.Index(b, []byte("\r\n\r\n"))
-	if end < 0 {
-		return sipparse.More
-	}
-	upgrade, sip := false, false
-	for line := range bytes.SplitSeq(b[:end], []byte("\r\n")) {
-		name, value, _ := bytes.Cut(line, []byte(":"))
-		switch {
-		case equalFold(name, "upgrade"):
-			upgrade = hasToken(value, "websocket")
-		case equalFold(name, "sec-websocket-protocol"):
-			sip = sip || hasToken(value, "sip")
-		}
-	}
-	if upgrade && sip {
-		return sipparse.Yes
-	}
-	return sipparse.No
-}
-
 // begins reports whether b begins with p, or p with b.
 func begins(b, p []byte) bool {
 	n := min(len(b), len(p))
@@ -169,8 +130,7 @@ func wsFirst(b []byte) sipparse.Verdict {
 	return v
 }
 
-// wsLooksSIP reports whether a segment in the middle of a stream begins with a SIP message in a WebSocket frame, or
-// with the handshake.
+// wsLooksSIP reports whether a segment in the middle of a stream begins with a SIP message in a WebSocket frame.
 func wsLooksSIP(b []byte) bool {
 	if len(b) < 16 {
 		return false
@@ -178,8 +138,6 @@ func wsLooksSIP(b []byte) bool {
 	switch b[0] {
 	case wsFIN | wsText, wsFIN | wsBinary, wsText, wsBinary:
 		return wsFirst(b) == sipparse.Yes
-	case 'G', 'H':
-		return wsHandshake(b) == sipparse.Yes
 	}
 	return false
 }
@@ -217,15 +175,11 @@ const (
 	maxWSRuns  = 4096
 )
 
-// beWS makes the stream WebSocket, from what was collected on.
-func (d *Decoder) beWS(st *stream) {
+// beWS makes the stream WebSocket, from octets b on.
+func (d *Decoder) beWS(st *stream, b []byte) {
 	d.stats.StreamsWS++
 	d.see(VerdictTransport)
-	b := st.probe
-	if b[0] == 'G' || b[0] == 'H' {
-		b = b[bytes.Index(b, []byte("\r\n\r\n"))+4:]
-	}
-	st.state, st.ws, st.probe = streamWS, &wsReader{off: st.off - int64(len(b))}, nil
+	st.state, st.ws, st.http, st.probe = streamWS, &wsReader{off: st.off - int64(len(b))}, nil, nil
 	d.streams.move(st, listSIP)
 	d.wsWrite(st, b)
 }

@@ -1,0 +1,621 @@
+package flow
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/mcxdump/mcxdump/decode/record"
+	"github.com/mcxdump/mcxdump/sipparse"
+)
+
+// httpState says what an httpReader expects next.
+type httpState uint8
+
+const (
+	httpStart     httpState = iota // a start line and the fields after it
+	httpBody                       // content of a known length
+	httpToClose                    // content that ends with the connection
+	httpChunkLine                  // the line that begins a chunk
+	httpChunkData
+	httpChunkEnd // the line end after a chunk's octets
+	httpTrailer
+	httpHold // what comes next depends on the answer to CONNECT or an upgrade
+	httpLost // out of step: a start line is looked for
+)
+
+// An httpReader frames one direction of an HTTP/1 connection (RFC 9112).
+type httpReader struct {
+	state httpState
+	buf   []byte // octets that are not used up: a section or line that is not complete
+	scan  int    // where the search for its end goes on
+	left  int64  // octets of content or chunk to come
+	guess bool   // whether there is content at all is not known: the request is missing and may be a HEAD
+
+	cur   *HTTP  // the message that is open
+	msg   []byte // its Unit.Data
+	runs  []wsRun
+	notes []record.Finding
+	keep  bool  // it will be handed out
+	over  int64 // octets of content beyond the limit
+	moved bool  // the stream is in the list of those that matter
+	told  bool  // the stream is out of step, and that was reported
+}
+
+func (r *httpReader) buffered() int64 {
+	return int64(cap(r.buf) + cap(r.msg) + 16*cap(r.runs))
+}
+
+// beHTTP makes the stream HTTP/1 from octet at of what was collected, b, on.
+func (d *Decoder) beHTTP(st *stream, b []byte, at int) {
+	d.stats.StreamsHTTP++
+	st.state, st.http, st.probe = streamHTTP, &httpReader{}, nil
+	d.join(st)
+	if at > 0 {
+		d.note(st, record.Finding{ID: "tcp-midstream", Severity: record.Note, Clause: "RFC 9112 6.3",
+			Message: fmt.Sprintf("the capture began in the middle of the stream; %d octets before the first start line were skipped", at),
+			Frames:  d.streamFrames(st)})
+	}
+	d.httpWrite(st, b[at:])
+}
+
+// httpWrite takes the next octets of an HTTP/1 stream.
+func (d *Decoder) httpWrite(st *stream, b []byte) {
+	r := st.http
+	in := b
+	if len(r.buf) > 0 {
+		r.buf = append(r.buf, b...)
+		in = r.buf
+	}
+	n := d.httpTake(st, in)
+	if st.gone() || st.http != r {
+		return // another reader has the rest
+	}
+	if r.buf = append(r.buf[:0], in[n:]...); len(r.buf) == 0 && cap(r.buf) > maxProbe {
+		r.buf = nil
+	}
+	keep := st.off - int64(len(r.buf))
+	if len(r.runs) > 0 {
+		keep = r.runs[0].stream
+	}
+	st.spans.drop(keep)
+}
+
+// httpTake reads what it can of in, which ends where the stream stands, and returns how many octets were used up.
+func (d *Decoder) httpTake(st *stream, in []byte) int {
+	r := st.http
+	base := st.off - int64(len(in))
+	i := 0
+	for {
+		rest := in[i:]
+		switch r.state {
+		case httpStart:
+			for len(rest) > 0 && r.scan == 0 && (rest[0] == '\r' || rest[0] == '\n') { // RFC 9112 2.2
+				rest = rest[1:]
+				i++
+			}
+			if len(rest) == 0 {
+				return i
+			}
+			n := sectionEnd(rest, &r.scan)
+			if n < 0 || n > maxHTTPHead {
+				switch {
+				case httpPrefix(rest) == sipparse.No:
+					d.httpAstray(st, rest)
+				case n > 0 || len(rest) > maxHTTPHead:
+					d.limit(LimitHTTPHead)
+					d.httpLose(st, "a header section is longer than the limit", "mcxdump")
+				default:
+					return i
+				}
+				if st.http != r {
+					return 0
+				}
+				continue
+			}
+			r.scan = 0
+			if httpPrefix(rest[:n]) != sipparse.Yes {
+				if d.httpAstray(st, rest); st.http != r {
+					return 0
+				}
+				continue
+			}
+			i += n
+			d.httpHead(st, rest[:n], base+int64(i-n))
+			if st.http != r || r.state == httpHold && d.httpGoes(st, in[i:]) {
+				return 0
+			}
+		case httpBody:
+			if r.guess && begins(rest, httpVersion) {
+				if len(rest) < 12 {
+					return i
+				}
+				if httpStatusLine(rest) { // it was the answer to a HEAD
+					r.left = 0
+				}
+			}
+			if r.left > 0 && len(rest) == 0 {
+				return i
+			}
+			if len(rest) > 0 {
+				r.guess = false
+			}
+			n := int(min(r.left, int64(len(rest))))
+			r.take(rest[:n], base+int64(i))
+			i += n
+			if r.left -= int64(n); r.left == 0 {
+				d.httpDone(st, base+int64(i), false)
+			}
+		case httpToClose:
+			if r.guess && begins(rest, httpVersion) {
+				if len(rest) < 12 {
+					return i
+				}
+				if httpStatusLine(rest) {
+					d.httpDone(st, base+int64(i), false)
+					continue
+				}
+			}
+			if len(rest) > 0 {
+				r.guess = false
+			}
+			r.take(rest, base+int64(i))
+			return len(in)
+		case httpChunkLine:
+			n := bytes.IndexByte(rest, '\n')
+			if n < 0 && len(rest) <= maxHTTPChunkExt {
+				return i
+			}
+			size, err := int64(0), "line of a chunk is longer than the limit"
+			if n >= 0 && n <= maxHTTPChunkExt {
+				size, err = r.chunkSize(rest[:n])
+			}
+			if err != "" {
+				d.httpLose(st, err, "RFC 9112 7.1")
+				continue
+			}
+			i += n + 1
+			if r.left, r.state = size, httpChunkData; size == 0 {
+				r.state = httpTrailer
+			}
+		case httpChunkData:
+			n := int(min(r.left, int64(len(rest))))
+			r.take(rest[:n], base+int64(i))
+			i += n
+			if r.left -= int64(n); r.left > 0 {
+				return i
+			}
+			r.state = httpChunkEnd
+		case httpChunkEnd:
+			switch {
+			case len(rest) == 0 || len(rest) == 1 && rest[0] == '\r':
+				return i
+			case rest[0] == '\n':
+				r.note("http-bare-lf", record.Warning, "RFC 9112 7.1", "a chunk ends with a bare LF, which readers take differently", 0, 0)
+				i++
+			case rest[0] == '\r' && rest[1] == '\n':
+				i += 2
+			default:
+				d.httpLose(st, "a chunk is longer than its size says", "RFC 9112 7.1")
+				continue
+			}
+			r.state = httpChunkLine
+		case httpTrailer:
+			n := 0
+			switch {
+			case len(rest) == 0 || rest[0] == '\r' && len(rest) == 1:
+				return i
+			case r.scan == 0 && rest[0] == '\n':
+				n = 1
+			case r.scan == 0 && rest[0] == '\r' && rest[1] == '\n':
+				n = 2
+			default:
+				if n = sectionEnd(rest, &r.scan); n < 0 && len(rest) <= maxHTTPHead {
+					return i
+				}
+				if n < 0 || n > maxHTTPHead {
+					d.limit(LimitHTTPHead)
+					d.httpLose(st, "a trailer section is longer than the limit", "mcxdump")
+					continue
+				}
+				r.trailer(rest[:n], base+int64(i))
+			}
+			r.scan = 0
+			i += n
+			d.httpDone(st, base+int64(i), false)
+		case httpHold:
+			if d.httpGoes(st, rest) {
+				return 0
+			}
+			if r.state == httpHold {
+				return i
+			}
+		case httpLost:
+			at := httpFind(rest, 0)
+			if at < 0 { // a start line may be cut in two: keep the line that has no end yet
+				n := len(rest)
+				if k := bytes.LastIndexByte(rest, '\n') + 1; n-k <= maxHTTPLine {
+					n = k
+				}
+				if d.httpJunk(st, n); st.gone() {
+					return 0
+				}
+				return i + n
+			}
+			if d.httpJunk(st, at); st.gone() {
+				return 0
+			}
+			i += at
+			r.state, r.scan, r.told, st.junk = httpStart, 0, false, 0
+		}
+	}
+}
+
+// sectionEnd finds the end of a header or trailer section: the octet after the first empty line. scan is where the
+// search goes on when more octets have come.
+func sectionEnd(b []byte, scan *int) int {
+	for i := *scan; ; {
+		k := bytes.IndexByte(b[i:], '\n')
+		if k < 0 {
+			*scan = max(len(b)-1, 0)
+			if n := len(b); n >= 2 && b[n-1] == '\r' && b[n-2] == '\n' {
+				*scan = n - 2
+			}
+			return -1
+		}
+		i += k
+		switch {
+		case i+1 < len(b) && b[i+1] == '\n':
+			return i + 2
+		case i+2 < len(b) && b[i+1] == '\r' && b[i+2] == '\n':
+			return i + 3
+		case i+1 >= len(b) || i+2 >= len(b) && b[i+1] == '\r':
+			*scan = i
+			return -1
+		}
+		i++
+	}
+}
+
+// note keeps a finding for the message that is open. off and n are octets of it; n of 0 is no place.
+func (r *httpReader) note(id string, sev record.Severity, clause, text string, off, n int) {
+	if len(r.notes) >= maxHTTPNotes {
+		return
+	}
+	f := record.Finding{ID: id, Severity: sev, Clause: clause, Message: text}
+	if n > 0 {
+		f.Off, f.Len, f.HasRange = uint32(off), uint32(n), true
+	}
+	for i := range r.notes {
+		if r.notes[i].ID == id && r.notes[i].Message == text {
+			return
+		}
+	}
+	r.notes = append(r.notes, f)
+}
+
+// take adds octets of content that were at a stream offset.
+func (r *httpReader) take(b []byte, stream int64) {
+	if !r.keep || len(b) == 0 {
+		return
+	}
+	if room := r.cur.HeaderEnd + maxHTTPContent - len(r.msg); len(b) > room {
+		r.over += int64(len(b) - room)
+		b = b[:room]
+	}
+	r.put(b, stream)
+}
+
+// put adds octets to the message.
+func (r *httpReader) put(b []byte, stream int64) {
+	if len(b) == 0 {
+		return
+	}
+	n, last := len(r.msg), len(r.runs)-1
+	if (last < 0 || r.runs[last].stream+int64(n-r.runs[last].off) != stream) && len(r.runs) < maxWSRuns {
+		r.runs = append(r.runs, wsRun{n, stream})
+	}
+	r.msg = append(r.msg, b...)
+}
+
+// httpHead reads a header section that was at a stream offset, and decides what follows it (RFC 9112 6.3).
+func (d *Decoder) httpHead(st *stream, b []byte, stream int64) {
+	r, c := st.http, st.conn
+	h := r.head(b)
+	h.Version, h.Conn, r.cur, r.over = "1."+h.Version, c.id, h, 0
+	time := st.spans.time(stream)
+	var q *httpRequest
+	if h.Request {
+		q = &httpRequest{method: h.Method, target: h.Target, host: h.Authority, time: time}
+		q.upgrade, q.sip = upgradeOf(h)
+		q.mcx = httpMCX(h, nil)
+		d.sent(c, q)
+	} else {
+		if q = d.answered(st, time, h.Status/100 == 1 && h.Status != 101); q != nil {
+			h.RequestMethod, h.RequestTarget, h.RequestHost = q.method, q.target, q.host
+		}
+	}
+	c.mcx = c.mcx || q != nil && q.mcx || !h.Request && httpMCX(h, q)
+	r.keep = d.cfg.AllHTTP || c.mcx
+	if _, sip := upgradeOf(h); sip && (h.Request || h.Status == 101) && !d.cfg.AllHTTP {
+		r.keep = false // the set-up of SIP over WebSocket is no message of its own
+	}
+	if r.keep {
+		if q != nil {
+			h.Exchange = d.exchangeOf(q)
+		}
+		r.put(b, stream)
+		if !r.moved {
+			r.moved = true
+			d.streams.move(st, listSIP)
+		}
+	}
+	r.left, r.guess = 0, false
+	n, chunked, known := r.length(h)
+	switch {
+	case h.Request && (h.Method == "CONNECT" || q.upgrade != "" && n == 0 && !chunked):
+		d.httpDone(st, stream+int64(len(b)), false)
+		r.state, c.held, c.goes = httpHold, q, goesUndecided
+	case !h.Request && h.Status == 101, !h.Request && h.Status/100 == 2 && h.RequestMethod == "CONNECT":
+		d.httpDone(st, stream+int64(len(b)), false)
+		r.state = httpHold
+	case !h.Request && (h.Status/100 == 1 || h.Status == 204 || h.Status == 304 || h.RequestMethod == "HEAD"):
+		if (n > 0 || chunked) && (h.Status/100 == 1 || h.Status == 204) {
+			r.note("http-content-barred", record.Warning, "RFC 9110 8.6", fmt.Sprintf("a %d response announces content, which it cannot have", h.Status), 0, len(b))
+		}
+		d.httpDone(st, stream+int64(len(b)), false)
+	case chunked:
+		r.state = httpChunkLine
+	case known:
+		r.left = n
+		r.guess = !h.Request && q == nil
+		if r.state = httpBody; n == 0 {
+			d.httpDone(st, stream+int64(len(b)), false)
+		}
+	case h.Request:
+		d.httpDone(st, stream+int64(len(b)), false)
+	default:
+		r.state = httpToClose
+		r.guess = q == nil
+	}
+	if !h.Request && (h.Status/100 != 1 || h.Status == 101) {
+		d.answer(st, q, h)
+	}
+}
+
+// httpDone ends the message that is open, at a stream offset, and hands it out. The reader expects the next one.
+func (d *Decoder) httpDone(st *stream, end int64, truncated bool) {
+	r := st.http
+	h := r.cur
+	r.state = httpStart
+	if h == nil {
+		return
+	}
+	if r.keep {
+		if h.ContentEnd == 0 {
+			h.ContentEnd = len(r.msg)
+		}
+		if r.over > 0 {
+			d.limit(LimitHTTPContent)
+			r.note("http-content-limit", record.Warning, "mcxdump", fmt.Sprintf("the content is longer than the limit; its last %d octets were left out", r.over), 0, 0)
+		}
+		d.httpUnit(st, end, truncated || r.over > 0)
+	} else {
+		d.httpOther(st)
+	}
+	r.cur, r.msg, r.runs, r.notes, r.keep = nil, r.msg[:0], r.runs[:0], nil, false
+	if cap(r.msg) > 64<<10 {
+		r.msg = nil
+	}
+}
+
+// httpOther counts a message that has nothing to do with mission critical services.
+func (d *Decoder) httpOther(st *stream) {
+	d.stats.HTTPOther++
+	st.findings = nil
+}
+
+// httpUnit hands out the message that is open.
+func (d *Decoder) httpUnit(st *stream, end int64, truncated bool) {
+	r := st.http
+	var segs []record.Segment
+	for i, run := range r.runs {
+		stop := len(r.msg)
+		if i+1 < len(r.runs) {
+			stop = r.runs[i+1].off
+		}
+		segs, _ = st.spans.segments(segs, run.stream, run.stream+int64(stop-run.off), uint32(run.off))
+	}
+	last, time := st.spans.segments(nil, end-1, end, 0)
+	u := d.newStreamUnit(st, st.transport, r.msg, segs, time, truncated, nil)
+	for _, g := range last { // a frame that brought only the end of the chunks
+		if !slices.Contains(u.Frames, g.Frame) {
+			u.Frames = append(u.Frames, g.Frame)
+			slices.Sort(u.Frames)
+		}
+	}
+	u.Reassembled = len(u.Frames) > 1 || len(r.runs) > 1
+	for i := range r.notes {
+		r.notes[i].Frames = u.Frames
+	}
+	u.Findings = append(u.Findings, r.notes...)
+	u.HTTP = r.cur
+	d.emit(u)
+}
+
+// httpAstray is called when octets begin no message where one should begin.
+func (d *Decoder) httpAstray(st *stream, rest []byte) {
+	if sipparse.StartPrefix(rest) == sipparse.Yes || wsFirst(rest) == sipparse.Yes {
+		d.again(st, rest) // something else goes on here
+		return
+	}
+	d.httpLose(st, "octets between two messages of the stream begin no HTTP message", "RFC 9112 2.1")
+}
+
+// httpLose gives up the framing; the reader looks for the next start line.
+func (d *Decoder) httpLose(st *stream, why, clause string) {
+	r := st.http
+	if r.cur != nil {
+		r.note("http-framing", record.Error, clause, why, 0, 0)
+		d.httpDone(st, st.off, true)
+	} else if st.conn.mcx && !r.told {
+		d.h.Finding(record.Finding{ID: "stream-junk", Severity: record.Warning, Clause: clause, Message: why, Frames: d.streamFrames(st)}, d.streamContext(st))
+	}
+	r.state, r.scan, r.told = httpLost, 0, true
+	st.conn.unsure = true
+}
+
+// httpJunk counts octets that belong to no message.
+func (d *Decoder) httpJunk(st *stream, n int) {
+	if st.conn.mcx {
+		d.stats.Junk += uint64(n)
+	}
+	if st.junk += int64(n); st.junk > maxJunkRun {
+		d.ignore(st)
+	}
+}
+
+// again makes a stream undecided, with octets that were not used up; what follows may be another protocol.
+func (d *Decoder) again(st *stream, rest []byte) {
+	b := slices.Clone(rest)
+	st.part()
+	st.state, st.http, st.probe, st.tries = streamProbe, nil, b, 0
+	st.findings = nil
+	if len(b) > 0 {
+		d.decide(st)
+	}
+}
+
+// httpFlush hands out what is open at the end of the stream. closed says that the sender closed it.
+func (d *Decoder) httpFlush(st *stream, closed bool) {
+	r := st.http
+	switch {
+	case r.cur != nil:
+		d.httpDone(st, st.off, !closed || r.state != httpToClose)
+	case r.state == httpStart && len(r.buf) > 0 && r.scan > 0 && httpPrefix(r.buf) == sipparse.Yes:
+		b := r.buf // a header section without its end
+		d.httpHead(st, b, st.off-int64(len(b)))
+		if st.http == r && r.cur != nil {
+			d.httpDone(st, st.off, true)
+		}
+	}
+}
+
+// httpGap tells the reader that n octets are missing, 0 for an unknown number.
+func (d *Decoder) httpGap(st *stream, n int64) {
+	r := st.http
+	switch {
+	case n > 0 && n <= r.left && (r.state == httpBody || r.state == httpChunkData):
+		// The framing survives. What comes after the hole is not handed out: it would be taken for the octets before.
+		state := r.state
+		d.httpDone(st, st.off, true)
+		if r.left -= n; r.left > 0 || state == httpChunkData {
+			r.state = state
+		}
+		return
+	case r.state == httpToClose:
+		d.httpDone(st, st.off, true)
+		r.state = httpToClose
+		return
+	}
+	d.httpFlush(st, false)
+	if st.gone() || st.http != r {
+		return
+	}
+	r.state, r.scan, r.buf, r.told = httpLost, 0, nil, true
+	st.conn.unsure = true
+}
+
+// chunkSize reads the line that begins a chunk (RFC 9112 7.1): hexadecimal digits and extensions.
+func (r *httpReader) chunkSize(line []byte) (n int64, err string) {
+	if k := len(line); k > 0 && line[k-1] == '\r' {
+		line = line[:k-1]
+	} else {
+		r.note("http-bare-lf", record.Warning, "RFC 9112 7.1", "the line of a chunk ends with a bare LF, which readers take differently", 0, 0)
+	}
+	digits, _, ext := bytes.Cut(line, []byte(";"))
+	if ext && bytes.IndexByte(line, '\r') >= 0 {
+		r.note("http-bare-cr", record.Warning, "RFC 9112 2.2", "a chunk extension has a CR inside, which readers take differently", 0, 0)
+	}
+	size := bytes.TrimRight(digits, " \t")
+	if len(size) < len(digits) {
+		r.note("http-chunk-space", record.Note, "RFC 9112 7.1.1", "white space follows the size of a chunk", 0, 0)
+	}
+	v, e := strconv.ParseUint(string(size), 16, 63)
+	if e != nil || size[0] == '+' || size[0] == '-' || bytes.IndexByte(size, '_') >= 0 {
+		return 0, fmt.Sprintf("the size of a chunk is %q, which is no hexadecimal number", clipped(size))
+	}
+	return int64(v), ""
+}
+
+func clipped(b []byte) string { return string(b[:min(len(b), 32)]) }
+
+// length finds out how long the content is (RFC 9112 6.3): n octets when known, chunked, or else to the end of the
+// stream. The rules that need the request are the caller's.
+func (r *httpReader) length(h *HTTP) (n int64, chunked, known bool) {
+	coded := false
+	var codings []string
+	for i := range h.Header {
+		f := &h.Header[i]
+		if !equalFold([]byte(f.Name), "transfer-encoding") {
+			continue
+		}
+		coded = true
+		for t := range strings.SplitSeq(f.Value, ",") {
+			t, _, _ = strings.Cut(t, ";")
+			if t = strings.ToLower(strings.TrimSpace(t)); t != "" && t != "identity" {
+				codings = append(codings, t)
+			}
+		}
+	}
+	if k := len(codings); k > 0 {
+		chunked = codings[k-1] == "chunked"
+		for i, t := range codings {
+			switch t {
+			case "chunked":
+				if i < k-1 {
+					r.note("http-transfer-encoding", record.Warning, "RFC 9112 6.1", "chunked is not the last transfer coding, which readers take differently", 0, 0)
+				}
+			case "gzip", "x-gzip", "deflate", "compress", "x-compress":
+			default:
+				r.note("http-transfer-encoding", record.Warning, "RFC 9112 6.1", fmt.Sprintf("unknown transfer coding %q", clipped([]byte(t))), 0, 0)
+			}
+		}
+		if h.Version == "1.0" {
+			r.note("http-transfer-encoding", record.Warning, "RFC 9112 6.1", "HTTP/1.0 has no transfer codings", 0, 0)
+		}
+		if h.Request && !chunked {
+			r.note("http-transfer-encoding", record.Error, "RFC 9112 6.3", "the last transfer coding of a request is not chunked, so that its end is not known", 0, 0)
+		}
+	}
+	first := true
+	for i := range h.Header {
+		f := &h.Header[i]
+		if !equalFold([]byte(f.Name), "content-length") {
+			continue
+		}
+		if coded && len(codings) > 0 {
+			r.note("http-length-conflict", record.Error, "RFC 9112 6.3", "Transfer-Encoding and Content-Length in one message: readers may take its end differently (request smuggling)", int(f.Off), int(f.Len))
+			break
+		}
+		for t := range strings.SplitSeq(f.Value, ",") {
+			v, err := strconv.ParseUint(strings.Trim(t, " \t"), 10, 63)
+			switch {
+			case err != nil || !digit(strings.Trim(t, " \t")[0]):
+				r.note("http-length", record.Error, "RFC 9112 6.3", fmt.Sprintf("Content-Length %q is no number", clipped([]byte(t))), int(f.Off), int(f.Len))
+			case first:
+				n, known, first = int64(v), true, false
+			case int64(v) != n:
+				r.note("http-length-conflict", record.Error, "RFC 9112 6.3", "Content-Length occurs with differing values: readers may take the end of the message differently (request smuggling)", int(f.Off), int(f.Len))
+			default:
+				r.note("http-length-repeated", record.Warning, "RFC 9112 6.3", "Content-Length occurs more than once, with the same value", int(f.Off), int(f.Len))
+			}
+		}
+	}
+	if len(codings) > 0 {
+		return 0, chunked, false
+	}
+	return n, false, known
+}
