@@ -11,12 +11,13 @@ import (
 	"github.com/mcxdump/mcxdump/sipparse"
 )
 
-// message is the state of one SIP message while it is decoded. A message/sip body has its own, one level deeper.
+// message is the state of one SIP or HTTP message while it is decoded. A message/sip body has its own, one level deeper.
 type message struct {
 	sip   sipparse.Message
 	split sipparse.Splitter
 	parts []Part // leaf bodies, depth-first
 	homes []home
+	http  bool
 	src   int // source that the message's octets are in
 	base  int // and where in it they begin
 	depth int
@@ -52,7 +53,8 @@ type worker struct {
 	checks checkRun
 
 	response, mcx bool
-	cut           bool // the capture lacks the end of the message
+	cut           bool   // the capture lacks the end of the message
+	request       uint64 // number of the request that an HTTP response answers
 }
 
 func newWorker(opt *Options) *worker {
@@ -79,7 +81,7 @@ func (o *Options) headersOnly() bool {
 			continue
 		}
 		switch root, _, _ := strings.Cut(f.Name, "."); {
-		case root == "sip":
+		case root == "sip", root == "http":
 		case root == "findings", root == "info", f.Get == nil:
 			return false
 		}
@@ -124,11 +126,18 @@ func (w *worker) message(ctx context.Context, u *flow.Unit, number uint64) *reco
 		w.b.Finding(f)
 	}
 	if u.Truncated && len(u.Findings) == 0 {
-		w.b.Finding(record.Finding{ID: "message-truncated", Severity: record.Warning, Clause: "RFC 3261 18.3",
+		clause := "RFC 3261 18.3"
+		if u.HTTP != nil {
+			clause = "RFC 9112 8"
+		}
+		w.b.Finding(record.Finding{ID: "message-truncated", Severity: record.Warning, Clause: clause,
 			Message: "the end of the message is not in the capture", Len: uint32(len(u.Data)), HasRange: true})
 	}
 	w.esp(u)
-	if w.sip(0, 0, 0, u.Data, !u.Stream) {
+	switch {
+	case u.HTTP != nil:
+		w.http(u)
+	case w.sip(0, 0, 0, u.Data, !u.Stream):
 		w.espVerified(u)
 	}
 	w.explained()
@@ -179,7 +188,7 @@ func (w *worker) at(depth int) *message {
 // sip parses octets as a SIP message and adds its nodes and those of its bodies. It reports whether they are one.
 func (w *worker) sip(depth, src, base int, data []byte, datagram bool) bool {
 	m := w.at(depth)
-	m.src, m.base, m.depth = src, base, depth
+	m.src, m.base, m.depth, m.http = src, base, depth, false
 	if err := m.sip.Parse(data, sipparse.Options{Datagram: datagram}); err != nil {
 		return false
 	}
@@ -226,7 +235,11 @@ func blameTheCut(d *sipparse.Diag, size int) bool {
 
 // diag turns a diagnostic of sipparse into a finding.
 func (w *worker) diag(m *message, d *sipparse.Diag, body string, shift int) {
-	f := record.Finding{ID: "sip-" + d.ID.String(), Severity: severity(d.Severity()), Clause: d.Clause(), Message: d.Message(), Body: body}
+	protocol := "sip-"
+	if m.http {
+		protocol = "http-"
+	}
+	f := record.Finding{ID: protocol + d.ID.String(), Severity: severity(d.Severity()), Clause: d.Clause(), Message: d.Message(), Body: body}
 	if p := record.At(m.src, m.base+int(d.Off)+shift, int(d.Len)); p.Known {
 		f.Source, f.Off, f.Len, f.HasRange = uint16(p.Src), p.Off, p.Len, true
 	}
@@ -249,7 +262,11 @@ func severity(s sipparse.Severity) record.Severity {
 // bodies splits the MIME tree and hands every leaf to its dissector.
 func (w *worker) bodies(m *message) {
 	m.parts = m.parts[:0]
-	mime := m.split.Parts(&m.sip, sipparse.Limits{Parts: w.opt.Limits.Parts})
+	w.mime(m, m.split.Parts(&m.sip, sipparse.Limits{Parts: w.opt.Limits.Parts}))
+}
+
+// mime hands every leaf of a MIME tree to its dissector. Its spans count from m.base in source m.src.
+func (w *worker) mime(m *message, mime []sipparse.Part) {
 	if len(mime) == 0 {
 		return
 	}
@@ -279,6 +296,9 @@ func (w *worker) bodies(m *message) {
 		homes[i] = h
 		for k := range p.Diags {
 			d := p.Diags[k]
+			if m.http && d.ID == sipparse.DiagMissingContentType {
+				continue // which HTTP leaves to the receiver (RFC 9110 8.3)
+			}
 			if p.Derived {
 				d.Off, d.Len = 0, 0
 			}

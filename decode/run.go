@@ -56,6 +56,7 @@ type item struct {
 	finding record.Finding
 	ctx     flow.Context
 	number  uint64 // 0 for a finding
+	request uint64 // number of the request that an HTTP response answers, 0 when it is not known
 	promise *keys.Promise
 	mikey   [][]byte // I_MESSAGEs inside, when there is a ring
 }
@@ -162,6 +163,7 @@ type pipeline struct {
 	pool   sync.Pool
 	spares sync.Pool // records that were held and printed
 	number uint64
+	asked  exchanges
 	plan   planner
 
 	batchItems int
@@ -267,7 +269,7 @@ func (p *pipeline) Unit(u *flow.Unit) {
 	if p.opt.Tap != nil {
 		p.opt.Tap.Message(u.File, u.Frames)
 	}
-	it := item{unit: *u, number: p.number}
+	it := item{unit: *u, number: p.number, request: p.asked.of(u.HTTP, p.number)}
 	if p.plan.ring != nil {
 		it.promise, it.mikey = p.plan.plan(u, p.number)
 	}
@@ -399,6 +401,7 @@ func (p *pipeline) worker() {
 				it := &b.items[i]
 				var r *record.Record
 				if it.number != 0 {
+					w.request = it.request
 					r = w.message(p.ctx, &it.unit, it.number)
 				} else {
 					r = w.finding(&it.finding, &it.ctx)

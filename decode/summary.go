@@ -85,9 +85,10 @@ var (
 	fSumFiles        = reg("summary.files", "Inputs", "mcxdump", record.Uint)
 	fSumFrames       = reg("summary.frames", "Frames", "mcxdump", record.Uint)
 	fSumOctets       = reg("summary.octets", "Captured octets", "mcxdump", record.Uint)
-	fSumMessages     = reg("summary.messages", "SIP messages", "mcxdump", record.Uint)
+	fSumMessages     = reg("summary.messages", "SIP and HTTP messages", "mcxdump", record.Uint)
 	fSumRequests     = reg("summary.requests", "Requests", "mcxdump", record.Uint)
 	fSumResponses    = reg("summary.responses", "Responses", "mcxdump", record.Uint)
+	fSumHTTPOther    = reg("summary.http_other", "HTTP messages left out: nothing in them has to do with mission critical services (--all-http)", "mcxdump", record.Uint)
 	fSumMCX          = reg("summary.mcx_messages", "Messages with mission critical bodies", "mcxdump", record.Uint)
 	fSumEncrypted    = reg("summary.encrypted_elements", "Encrypted elements", "mcxdump", record.Uint)
 	fSumErrors       = reg("summary.errors", "Findings of severity error", "mcxdump", record.Uint)
@@ -132,7 +133,7 @@ func (s *Summary) Lost() bool {
 	return s.unprinted > 0 || s.Capture.Drops > 0 || s.Capture.Errors > 0 || f.Gaps > 0 || f.FragmentTimedOut > 0 || len(f.UnknownLinks) > 0 || s.work.Dropped > 0
 }
 
-// Messages is the number of SIP messages.
+// Messages is the number of messages.
 func (s *Summary) Messages() uint64 { return s.work.Messages }
 
 // Record makes the summary a record, so that every format can print it.
@@ -153,6 +154,7 @@ func (s *Summary) Record() *record.Record {
 	always(fSumMessages, w.Messages)
 	always(fSumRequests, w.Requests)
 	always(fSumResponses, w.Responses)
+	some(fSumHTTPOther, f.HTTPOther)
 	if !s.headers {
 		always(fSumMCX, w.MCX)
 		always(fSumEncrypted, w.Encrypted)

@@ -104,7 +104,12 @@ const (
 
 // Parts is [Message.Parts]; what it gives is good until the next call.
 func (sp *Splitter) Parts(m *Message, l Limits) []Part {
-	if m.Body.Len == 0 {
+	return sp.Content(m.Raw, m.Body, m.Value(HdrContentType), m.Value(HdrContentID), m.Value(HdrContentDisposition), m.Value(HdrContentTransferEncoding), l)
+}
+
+// Content is Parts for the content of any message, body in raw, with the values of its header fields.
+func (sp *Splitter) Content(raw []byte, body Span, ct, cid, disp, cte []byte, l Limits) []Part {
+	if body.Len == 0 {
 		return nil
 	}
 	if len(sp.parts) > keepParts {
@@ -117,8 +122,8 @@ func (sp *Splitter) Parts(m *Message, l Limits) []Part {
 	}
 	sp.lim, sp.parts, sp.decoded, sp.full, sp.seen, sp.ids = l.withDefaults(), sp.parts[:0], 0, false, sp.seen[:0], nil
 	p := sp.grow()
-	p.Raw, p.Off, p.Data, p.src = m.Body, int(m.Body.Off), m.Body.In(m.Raw), m.Raw
-	sp.root(m.Value(HdrContentType), m.Value(HdrContentID), m.Value(HdrContentDisposition), m.Value(HdrContentTransferEncoding))
+	p.Raw, p.Off, p.Data, p.src = body, int(body.Off), body.In(raw), raw
+	sp.root(ct, cid, disp, cte)
 	return sp.parts
 }
 

@@ -41,6 +41,7 @@ type readOptions struct {
 	explain     uint64
 	onePass     bool
 	checks      bool
+	allHTTP     bool
 	keyFlags
 	writeFlags
 }
@@ -96,6 +97,7 @@ func (o *readOptions) register(f *pflag.FlagSet) {
 	o.keyFlags.register(f)
 	o.keyFlags.registerESP(f)
 	f.BoolVar(&o.checks, "check", false, "conformance checks and sessions in the one-line view and fields too (tree and JSON always have them)")
+	f.BoolVar(&o.allHTTP, "all-http", false, "every HTTP message, not only those that have to do with mission critical services")
 	f.BoolVar(&o.showSecrets, "show-secrets", false, "print keys and whole tokens")
 	f.BoolVar(&o.redact, "redact", false, "replace identities and tokens by pseudonyms, for sharing")
 	f.IntVar(&o.workers, "workers", 0, "parallel decoders (default: one per processor)")
@@ -220,6 +222,7 @@ func (o *readOptions) decoding(s *streams, p *printing) (decode.Options, error) 
 		return decode.Options{}, err
 	}
 	opt := decode.Options{Want: p.want, ShowSecrets: o.showSecrets, Workers: o.workers, MaxFrames: o.frames, TwoPasses: !o.onePass, Explain: o.explain}
+	opt.Flow.AllHTTP = o.allHTTP
 	opt.FieldsOnly = p.format == "fields" && !o.redact && !o.quiet && o.filter == "" && !o.wantsWords()
 	if o.checks || p.want.Everything() {
 		opt.Tracker = tracker{Tracker: session.NewTracker(session.Config{})}

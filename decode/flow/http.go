@@ -118,6 +118,7 @@ func (d *Decoder) join(st *stream) *httpConn {
 		c = &httpConn{id: d.conns}
 		c.sides[0] = st
 	}
+	c.mcx = c.mcx || st.outer != nil // whoever has the keys wants to see it
 	st.conn = c
 	return c
 }

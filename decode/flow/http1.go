@@ -39,6 +39,7 @@ type httpReader struct {
 	runs  []wsRun
 	notes []record.Finding
 	keep  bool  // it will be handed out
+	setup bool  // it sets up SIP over WebSocket
 	over  int64 // octets of content beyond the limit
 	moved bool  // the stream is in the list of those that matter
 	told  bool  // the stream is out of step, and that was reported
@@ -340,7 +341,7 @@ func (d *Decoder) httpHead(st *stream, b []byte, stream int64) {
 	c.mcx = c.mcx || q != nil && q.mcx || !h.Request && httpMCX(h, q)
 	r.keep = d.cfg.AllHTTP || c.mcx
 	if _, sip := upgradeOf(h); sip && (h.Request || h.Status == 101) && !d.cfg.AllHTTP {
-		r.keep = false // the set-up of SIP over WebSocket is no message of its own
+		r.keep, r.setup = false, true // the set-up of SIP over WebSocket is no message of its own
 	}
 	if r.keep {
 		if q != nil {
@@ -402,9 +403,10 @@ func (d *Decoder) httpDone(st *stream, end int64, truncated bool) {
 			r.note("http-content-limit", record.Warning, "mcxdump", fmt.Sprintf("the content is longer than the limit; its last %d octets were left out", r.over), 0, 0)
 		}
 		d.httpUnit(st, end, truncated || r.over > 0)
-	} else {
+	} else if !r.setup {
 		d.httpOther(st)
 	}
+	r.setup = false
 	r.cur, r.msg, r.runs, r.notes, r.keep = nil, r.msg[:0], r.runs[:0], nil, false
 	if cap(r.msg) > 64<<10 {
 		r.msg = nil
