@@ -298,6 +298,10 @@ func (*nothing) EncodeOpen(dst []byte, _ *record.Record) (out []byte, at int, ok
 func (*nothing) EncodeRoots(dst []byte, _ *record.Record) []byte { return dst }
 
 func exportKeys(ctx context.Context, s *streams, m *keys.Material, files []string) error {
+	transport, err := new(keyFlags).flow(m)
+	if err != nil {
+		return err
+	}
 	ring := keys.NewRing(m, keys.RingLimits{})
 	defer ring.Close()
 	src, err := capture.Open(files, capture.Options{Stdin: s.in})
@@ -305,7 +309,7 @@ func exportKeys(ctx context.Context, s *streams, m *keys.Material, files []strin
 		return err
 	}
 	defer src.Close()
-	if _, err := s.decode(ctx, src, decode.Options{Ring: ring, TwoPasses: true}, &nothing{}); err != nil {
+	if _, err := s.decode(ctx, src, decode.Options{Ring: ring, TwoPasses: true, Flow: transport}, &nothing{}); err != nil {
 		return err
 	}
 	found := ring.Recovered()

@@ -425,3 +425,16 @@ func README() string {
 	b.WriteString("\n`lab-world.keys.json` holds the master secrets of the KMS of lab-world.pcap, failures.pcap, key-download.pcap and group-key.pcap,\n`lab-world.mcxkeys` the MC service IDs, which hidden identities do not tell: give both to `--keys`. They are keys of nobody.\n")
 	return b.String()
 }
+
+// WriteShapes writes the protected REGISTER and its 200 over one shape after the other. The shapes have one link type and
+// one version of IP.
+func WriteShapes(out io.Writer, shapes ...Shape) error {
+	return on(shapes[0], 2, func(w *World) {
+		for _, s := range shapes {
+			w.Net.Shape = s
+			d := w.Dialog()
+			w.up(w.Register(d, "UDP", KnownCSK(), both))
+			w.down(ok(d, "UDP"))
+		}
+	})(out)
+}

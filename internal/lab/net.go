@@ -101,9 +101,11 @@ var Shapes = []Shape{
 
 // ShapeByName finds a shape.
 func ShapeByName(name string) (Shape, error) {
-	for _, s := range Shapes {
-		if s.Name == name {
-			return s, nil
+	for _, list := range [][]Shape{Shapes, ESPShapes()} {
+		for _, s := range list {
+			if s.Name == name {
+				return s, nil
+			}
 		}
 	}
 	return Shape{}, fmt.Errorf("lab has no shape %q", name)
