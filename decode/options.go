@@ -34,6 +34,8 @@ type Options struct {
 	// Tap sees every frame before it is decoded, and which frames messages came in; nil for none. The collecting pass
 	// of TwoPasses does not show it anything.
 	Tap Tap
+	// Units, if set, sees each message before it is decoded, in the goroutine that reads, like Tap.
+	Units func(*flow.Unit)
 	// Patience is how long reading may wait for output that is stuck; 0 for ever. After that messages are left out,
 	// counted and told of: a live capture must go on reading. Keys in them are learned all the same.
 	Patience time.Duration

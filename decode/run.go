@@ -95,7 +95,7 @@ func Run(ctx context.Context, src capture.Source, opt Options, sink Sink) (*Summ
 	}
 	if again, ok := src.(capture.Rewinder); ok && opt.Ring != nil && opt.TwoPasses && again.Seekable() {
 		first := opt
-		first.TwoPasses, first.Explain, first.Tracker, first.Checks, first.Tap = false, 0, nil, nil, nil
+		first.TwoPasses, first.Explain, first.Tracker, first.Checks, first.Tap, first.Units = false, 0, nil, nil, nil, nil
 		if _, err := Run(ctx, src, first, discard{}); err != nil && ctx.Err() != nil {
 			return &Summary{}, err
 		}
@@ -268,6 +268,9 @@ func (p *pipeline) Unit(u *flow.Unit) {
 	p.number++
 	if p.opt.Tap != nil {
 		p.opt.Tap.Message(u.File, u.Frames)
+	}
+	if p.opt.Units != nil {
+		p.opt.Units(u)
 	}
 	it := item{unit: *u, number: p.number, request: p.asked.of(u.HTTP, p.number)}
 	if p.plan.ring != nil {

@@ -117,6 +117,9 @@ var (
 	fSumTimeJumps    = reg("summary.time_jumps", "Forward jumps of packet time that were clamped", "mcxdump", record.Uint)
 	fSumTimeBacks    = reg("summary.time_backs", "Frames older than the one before", "mcxdump", record.Uint)
 	fSumLeftOut      = reg("summary.left_out", "Items over the limits of one record", "mcxdump", record.Uint)
+	fSumHEP          = reg("summary.hep_packets", "HEP packets", "HEP3", record.Uint)
+	fSumHEPOther     = reg("summary.hep_other", "HEP packets without SIP: RTCP, reports, logs", "HEP3", record.Uint)
+	fSumHEPMalformed = reg("summary.hep_malformed", "HEP packets that contradict themselves or hold no message", "HEP3", record.Uint)
 	fSumLimits       = regMap("summary.limits", "Limits that were reached, with how often", "mcxdump", record.String)
 	fSumUnknownLinks = regMap("summary.unknown_link_types", "Frames of unknown link types", "mcxdump", record.String)
 	fSumFaults       = regList("summary.faults", "Faults of the input", "mcxdump", record.String)
@@ -194,6 +197,9 @@ func (s *Summary) Record() *record.Record {
 	some(fSumTimeJumps, f.TimeJumps)
 	some(fSumTimeBacks, f.TimeBacks)
 	some(fSumLeftOut, w.Dropped)
+	some(fSumHEP, f.HEP)
+	some(fSumHEPOther, f.HEPOther)
+	some(fSumHEPMalformed, f.HEPMalformed+f.HEPEmpty)
 	b.Open(fSumLimits, record.Place{})
 	for l, n := range f.Limits {
 		if n > 0 {

@@ -29,6 +29,7 @@ import (
 type liveOptions struct {
 	readOptions
 	ifaces     []string
+	hep        string // address to listen at
 	capture    string // -f
 	list       bool
 	snap       int
@@ -65,6 +66,7 @@ Exit codes: 0 ended by a signal or -c, 1 no capture or lost output, 2 usage.`,
 	f := cmd.Flags()
 	f.SortFlags = false
 	f.StringArrayVarP(&o.ifaces, "interface", "i", nil, "`IFACE` to capture on, or any for all; may be given several times")
+	f.StringVar(&o.hep, "hep", "", "listen at `ADDR`, as :9060, for SIP that proxies mirror by HEP version 3 (UDP and TCP), instead of an interface")
 	f.StringVarP(&o.capture, "filter", "f", "", "capture `FILTER` in tcpdump's language, the preset sip, or what tcpdump -ddd prints")
 	f.BoolVarP(&o.list, "list-interfaces", "D", false, "list the interfaces")
 	f.IntVarP(&o.snap, "snapshot-length", "s", 0, "keep so many `OCTETS` of a frame (default 262144)")
@@ -82,8 +84,10 @@ func (o *liveOptions) run(ctx context.Context, s *streams) error {
 		return listInterfaces(s)
 	}
 	switch {
-	case len(o.ifaces) == 0:
-		return usage("live needs an interface: -i IFACE; live -D lists them")
+	case len(o.ifaces) == 0 && o.hep == "":
+		return usage("live needs an interface: -i IFACE; live -D lists them; or --hep ADDR")
+	case o.hep != "" && (len(o.ifaces) > 0 || o.capture != "" || o.promisc || o.snap != 0):
+		return usage("--hep takes the place of an interface: it goes with neither -i nor what belongs to it (HEP that an interface sees is decoded with -i too)")
 	case o.ringSize < 1 || o.ringSize > 2047:
 		return usage("--buffer-size is 1 to 2047 MiB")
 	case o.memory < 1 || o.memory > 1<<20:
@@ -108,11 +112,8 @@ func (o *liveOptions) run(ctx context.Context, s *streams) error {
 	if os.Getenv("GOMEMLIMIT") == "" {
 		defer debug.SetMemoryLimit(debug.SetMemoryLimit(rest))
 	}
-	src, err := capture.OpenLive(o.ifaces, capture.LiveOptions{SnapLen: o.snap, Ring: o.ringSize << 20, Promisc: o.promisc, Filter: o.capture})
+	src, err := o.source()
 	if err != nil {
-		if _, ok := errors.AsType[*bpf.Error](err); ok {
-			return &usageError{err}
-		}
 		return err
 	}
 	defer src.Close()
@@ -126,24 +127,30 @@ func (o *liveOptions) run(ctx context.Context, s *streams) error {
 	if err != nil {
 		return err
 	}
-	if w != nil {
-		opt.Tap = w
+	h, err := o.hepFlags.open(false, o.hep != "")
+	if err != nil {
+		return err
 	}
+	if h != nil && h.here(o.hep) {
+		return usage("--to-hep %s is where --hep listens: messages would go round for ever", o.toHEP)
+	}
+	o.watch(&opt, w, h)
 	if !o.keepRights {
 		var dirs []string
 		if w != nil && o.path != "-" {
 			dirs = append(dirs, filepath.Dir(o.path))
 		}
 		// Nothing of the wire has been looked at so far.
-		if c, err := capture.Confine(dirs...); err != nil {
+		if c, err := capture.Confine(capture.Needs{Dirs: dirs, Connect: h.port()}); err != nil {
 			fmt.Fprintf(s.err, "mcxdump: note: not every right is given up (%v): %s\n", c, output.Safe(err.Error()))
 		}
 	}
 
-	live := &liveRun{s: s, src: src, w: w, begun: time.Now(), sink: &countingSink{readSink: p.sink}}
+	live := &liveRun{s: s, src: src, w: w, h: h, begun: time.Now(), sink: &countingSink{readSink: p.sink}}
 	stop := live.watch(ctx, terminal(s.err) > 0 && terminal(s.out) == 0)
 	sum, err := decode.Run(context.WithoutCancel(ctx), src, opt, live.sink)
 	stop()
+	h.close(s)
 	if serr := o.summary(s, sum, p.format, p.ro, p.sink); err == nil {
 		err = serr
 	}
@@ -151,6 +158,22 @@ func (o *liveOptions) run(ctx context.Context, s *streams) error {
 		err = werr
 	}
 	return err
+}
+
+// source opens what frames come from.
+func (o *liveOptions) source() (capture.Live, error) {
+	if o.hep != "" {
+		src, err := capture.OpenHEP(o.hep, capture.HEPOptions{})
+		if err != nil {
+			return nil, fmt.Errorf("--hep: %w", err)
+		}
+		return src, nil
+	}
+	src, err := capture.OpenLive(o.ifaces, capture.LiveOptions{SnapLen: o.snap, Ring: o.ringSize << 20, Promisc: o.promisc, Filter: o.capture})
+	if _, ok := errors.AsType[*bpf.Error](err); ok {
+		return nil, &usageError{err}
+	}
+	return src, err
 }
 
 // budget is what the rings leave of the memory that the process may use.
@@ -200,6 +223,7 @@ type liveRun struct {
 	s     *streams
 	src   capture.Live
 	w     *capture.FileWriter
+	h     *hepSender
 	sink  *countingSink
 	begun time.Time
 }
@@ -279,6 +303,9 @@ func (l *liveRun) statistics() {
 	if l.w != nil {
 		w := l.w.Stats()
 		fmt.Fprintf(&b, "mcxdump: %s: file %d, %d frames written, %d not written\n", output.Safe(w.Name), w.Files, w.Frames, w.Lost)
+	}
+	if l.h != nil {
+		fmt.Fprintf(&b, "mcxdump: HEP: %d messages sent, %d not sent\n", l.h.sent.Load(), l.h.lost())
 	}
 	io.WriteString(l.s.err, b.String())
 }

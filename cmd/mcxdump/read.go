@@ -44,6 +44,7 @@ type readOptions struct {
 	allHTTP     bool
 	keyFlags
 	writeFlags
+	hepFlags
 }
 
 func newRead(s *streams) *cobra.Command {
@@ -96,6 +97,7 @@ func (o *readOptions) register(f *pflag.FlagSet) {
 	f.StringVar(&o.color, "color", "auto", "colour: auto, always or never (NO_COLOR holds)")
 	o.keyFlags.register(f)
 	o.keyFlags.registerESP(f)
+	o.hepFlags.register(f)
 	f.BoolVar(&o.checks, "check", false, "conformance checks and sessions in the one-line view and fields too (tree and JSON always have them)")
 	f.BoolVar(&o.allHTTP, "all-http", false, "every HTTP message, not only those that have to do with mission critical services")
 	f.BoolVar(&o.showSecrets, "show-secrets", false, "print keys and whole tokens")
@@ -138,9 +140,11 @@ func (o *readOptions) run(ctx context.Context, s *streams) error {
 	if err != nil {
 		return err
 	}
-	if w != nil {
-		opt.Tap = w
+	h, err := o.hepFlags.open(true, true)
+	if err != nil {
+		return err
 	}
+	o.watch(&opt, w, h)
 	bar := newProgress(s, src, terminal(s.out) > 0 && !o.quiet)
 	var sink decode.Sink = p.sink
 	if open := p.sink.open(); open != nil {
@@ -148,6 +152,7 @@ func (o *readOptions) run(ctx context.Context, s *streams) error {
 	}
 	sum, err := s.decode(ctx, src, opt, sink)
 	bar.stop()
+	h.close(s)
 	if serr := o.summary(s, sum, p.format, p.ro, p.sink); err == nil {
 		err = serr
 	}
@@ -165,6 +170,16 @@ func (o *readOptions) run(ctx context.Context, s *streams) error {
 		return errReported
 	}
 	return err
+}
+
+// watch makes the writer and the sender see what is read; either may be nil.
+func (o *readOptions) watch(opt *decode.Options, w *capture.FileWriter, h *hepSender) {
+	if w != nil || h != nil {
+		opt.Tap = &taps{w, h}
+	}
+	if h != nil {
+		opt.Units = h.Unit
+	}
 }
 
 // A printing is how records are shown.

@@ -5,6 +5,12 @@ import (
 	"strings"
 )
 
+// Needs are what a process keeps when it is confined.
+type Needs struct {
+	Dirs    []string // where files are made
+	Connect uint16   // TCP port to connect to; 0 for none
+}
+
 // A Confinement tells what a process gave up.
 type Confinement struct {
 	NoNewPrivs   bool // no program that it starts can gain rights

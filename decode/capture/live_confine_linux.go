@@ -12,9 +12,9 @@ import (
 )
 
 // Confine gives up what a capturing process does not need once its sockets are open: it sets no_new_privs, drops every
-// capability and, where the kernel has Landlock, every file that is not open yet but those in dirs. It is for the time
+// capability and, where the kernel has Landlock, every file that is not open yet but those in n.Dirs, and TCP. It is for the time
 // before the first octet of a stranger is parsed, and cannot be taken back.
-func Confine(dirs ...string) (c Confinement, err error) {
+func Confine(n Needs) (c Confinement, err error) {
 	_, _ = time.Now().Zone() // reads the time zone, which is a file
 	if _, _, e := syscall.AllThreadsSyscall6(unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0, 0); e != 0 {
 		if e == unix.ENOTSUP {
@@ -24,7 +24,7 @@ func Confine(dirs ...string) (c Confinement, err error) {
 	}
 	c.NoNewPrivs = true
 	// Landlock before the capabilities: a directory may be out of reach without them, and is then of no use anyway.
-	if c.Landlock, err = landlock(dirs); err != nil {
+	if c.Landlock, err = landlock(n); err != nil {
 		c.Landlock = 0
 	}
 	hdr := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
@@ -50,7 +50,7 @@ const (
 )
 
 // landlock restricts all threads and gives the version of the interface; 0 where the kernel has none.
-func landlock(dirs []string) (int, error) {
+func landlock(n Needs) (int, error) {
 	v, _, e := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, 1) // LANDLOCK_CREATE_RULESET_VERSION
 	version := int(v)
 	if e != 0 || version < 1 {
@@ -58,8 +58,8 @@ func landlock(dirs []string) (int, error) {
 	}
 	// What is handled is forbidden but for the rules: files; since version 4 TCP; since 6 signals and abstract sockets.
 	attr, size := [3]uint64{1<<13 - 1, 3, 3}, uintptr(8)
-	for _, n := range []int{2, 3, 5} { // moving between directories, truncating, ioctl
-		if version >= n {
+	for _, v := range []int{2, 3, 5} { // moving between directories, truncating, ioctl
+		if version >= v {
 			attr[0] = attr[0]<<1 | 1
 		}
 	}
@@ -74,7 +74,7 @@ func landlock(dirs []string) (int, error) {
 		return 0, fmt.Errorf("landlock: %w", e)
 	}
 	defer unix.Close(int(fd))
-	for _, dir := range dirs {
+	for _, dir := range n.Dirs {
 		at, err := unix.Open(dir, unix.O_PATH|unix.O_CLOEXEC, 0)
 		if err != nil {
 			return 0, fmt.Errorf("landlock: %s: %w", dir, err)
@@ -86,6 +86,12 @@ func landlock(dirs []string) (int, error) {
 		unix.Close(at)
 		if e != 0 {
 			return 0, fmt.Errorf("landlock: %s: %w", dir, e)
+		}
+	}
+	if n.Connect != 0 && version >= 4 {
+		rule := [2]uint64{2, uint64(n.Connect)} // LANDLOCK_ACCESS_NET_CONNECT_TCP
+		if _, _, e := unix.Syscall6(unix.SYS_LANDLOCK_ADD_RULE, fd, 2, uintptr(unsafe.Pointer(&rule)), 0, 0, 0); e != 0 {
+			return 0, fmt.Errorf("landlock: port %d: %w", n.Connect, e)
 		}
 	}
 	if _, _, e := syscall.AllThreadsSyscall(unix.SYS_LANDLOCK_RESTRICT_SELF, fd, 0, 0); e != 0 {

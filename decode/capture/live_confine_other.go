@@ -3,4 +3,4 @@
 package capture
 
 // Confine does nothing on this system.
-func Confine(...string) (Confinement, error) { return Confinement{}, nil }
+func Confine(Needs) (Confinement, error) { return Confinement{}, nil }

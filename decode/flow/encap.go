@@ -23,12 +23,13 @@ const (
 	encExported
 	encICMP
 	encESP
+	encHEP // version 3
 	encLAN // an Ethernet frame inside another layer
 	numEncap
 )
 
 var encapNames = [numEncap]string{"vlan", "qinq", "ppp", "pppoe", "hdlc", "mpls", "ipip", "6in4", "ip6tnl", "gre", "erspan", "vxlan", "geneve",
-	"gtpu", "l2tp", "nflog", "exported", "icmp", "esp", "eth"}
+	"gtpu", "l2tp", "nflog", "exported", "icmp", "esp", "hep", "eth"}
 
 // EncapNames lists every name that [Unit.Encap] can hold.
 func EncapNames() []string { return append([]string(nil), encapNames[:]...) }

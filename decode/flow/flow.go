@@ -93,6 +93,7 @@ type Decoder struct {
 	nums   arena[uint64]
 	units  arena[Unit]
 	encaps encapTree
+	agents map[agentKey]string
 	pool   piecePool
 	whole  []whole // memory for datagrams put together
 	tmp    []record.Segment
@@ -287,6 +288,10 @@ func (d *Decoder) origin(dst []record.Segment, p *packet, b []byte, at uint32) [
 
 // datagram hands out one message that came in one piece, b, from the packet p.
 func (d *Decoder) datagram(p *packet, transport string, b []byte, truncated bool) {
+	d.emit(d.newDatagram(p, transport, b, truncated))
+}
+
+func (d *Decoder) newDatagram(p *packet, transport string, b []byte, truncated bool) *Unit {
 	u := &d.units.take(1)[0]
 	*u = Unit{
 		Data: d.bytes.copy(b), Time: d.cur.Time, Transport: transport, Encap: p.enc.names,
@@ -305,7 +310,7 @@ func (d *Decoder) datagram(p *packet, transport string, b []byte, truncated bool
 		u.Segments = d.segs.copy(d.tmp)
 		u.Frames = frameNumbersInto(d.nums.take(len(p.pieces))[:0], p.pieces) // those that brought only headers too
 	}
-	d.emit(u)
+	return u
 }
 
 func (d *Decoder) emit(u *Unit) {

@@ -270,6 +270,9 @@ func (d *Decoder) wanted(p *packet, proto byte, b []byte) sipparse.Verdict {
 		if tunnelPort(sport) || tunnelPort(dport) || d.espPort(sport) || d.espPort(dport) || dport == portSIP || sport == portSIP {
 			return sipparse.Yes
 		}
+		if v := hepPrefix(b[8:]); v != sipparse.No {
+			return v
+		}
 		v := sipparse.StartPrefix(b[8:])
 		if v == sipparse.More && sipparse.LooksLikeStart(b[8:]) {
 			return sipparse.Yes

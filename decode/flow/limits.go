@@ -23,6 +23,7 @@ type Config struct {
 	Depth           int             // nesting of tunnels and tags; default 16
 	MaxStep         time.Duration   // how far one frame moves packet time; default 10 s
 	GapWait         time.Duration   // packet time until missing TCP octets are given up; default 5 s
+	HEPInflated     int             // octets of one compressed payload of HEP, inflated; default 1 MiB
 	SIP             sipparse.Limits // of one message on a stream
 	SPIs            int             // ESP security associations remembered; default 4096
 
@@ -48,6 +49,7 @@ func (c Config) withDefaults() Config {
 	def(&c.MaxStep, 10*time.Second)
 	def(&c.GapWait, 5*time.Second)
 	def(&c.SPIs, 4096)
+	def(&c.HEPInflated, 1<<20)
 	return c
 }
 
@@ -76,11 +78,12 @@ const (
 	LimitHTTPContent                 // octets of content: the rest was left out
 	LimitHTTPPending                 // requests that wait for responses: they are not tied to them
 	LimitHTTPHeld                    // octets that wait for the answer to a CONNECT or an upgrade: taken for the new protocol
+	LimitHEPInflated                 // Config.HEPInflated: the rest of a compressed message was left out
 	NumLimits
 )
 
 var limitNames = [NumLimits]string{"depth", "memory", "streams", "stream-bytes", "stream-segments", "fragment-sets", "fragment-pieces", "associations", "assoc-bytes",
-	"esp-spis", "esp-tries", "http-head", "http-content", "http-pending", "http-held"}
+	"esp-spis", "esp-tries", "http-head", "http-content", "http-pending", "http-held", "hep-inflated"}
 
 // String returns the name of the limit, in lower case with hyphens.
 func (l Limit) String() string {

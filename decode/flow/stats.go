@@ -70,6 +70,11 @@ type Stats struct {
 	FragmentDuplicates uint64
 	FragmentHeadless   uint64 // sets given up without having seen the first fragment
 
+	HEP          uint64 // HEP packets
+	HEPOther     uint64 // of them those with a payload that is not SIP
+	HEPMalformed uint64 // of them those that contradict themselves or end early
+	HEPEmpty     uint64 // of them those that hold no SIP message though they should
+
 	Chunks uint64 // SCTP DATA and I-DATA chunks looked at
 
 	TimeJumps uint64 // forward jumps of packet time that were clamped

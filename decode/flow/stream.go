@@ -33,6 +33,13 @@ func (d *Decoder) decide(st *stream) {
 			return
 		}
 	}
+	switch hepPrefix(b) {
+	case sipparse.Yes:
+		d.beHEP(st, b, 0)
+		return
+	case sipparse.More:
+		return
+	}
 	switch wsFirst(b) {
 	case sipparse.Yes:
 		d.beWS(st, b)
@@ -52,7 +59,12 @@ func (d *Decoder) decide(st *stream) {
 		}
 	}
 	if st.tries > 0 { // the capture began in the middle, or octets are missing
-		if at := sipparse.FindStart(b, 0); at >= 0 {
+		at := sipparse.FindStart(b, 0)
+		if h := findHEP(b); h >= 0 && (at < 0 || h < at) {
+			d.beHEP(st, b, h)
+			return
+		}
+		if at >= 0 {
 			d.stats.Junk += uint64(at)
 			d.beSIP(st, b, at)
 			return

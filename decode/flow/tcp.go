@@ -6,6 +6,7 @@ import (
 	"net/netip"
 
 	"github.com/mcxdump/mcxdump/decode/record"
+	"github.com/mcxdump/mcxdump/internal/hep"
 	"github.com/mcxdump/mcxdump/sipparse"
 )
 
@@ -44,7 +45,8 @@ const (
 	streamProbe                      // not decided yet
 	streamSIP
 	streamWS
-	streamHTTP   // HTTP/1
+	streamHTTP // HTTP/1
+	streamHEP
 	streamClosed // ended: retransmissions are still known
 )
 
@@ -73,6 +75,7 @@ type streamData struct {
 	base   int64 // stream offset of the framer's offset 0
 	ws     *wsReader
 	http   *httpReader
+	hep    *hepReader
 	spans  spanMap
 	recent [16]recentSegment
 	nth    int
@@ -232,7 +235,7 @@ func (d *Decoder) segment(p *packet, seq, ack uint32, flags byte, b []byte) {
 
 // worthALook reports whether a segment of an ignored stream begins like SIP or HTTP.
 func (d *Decoder) worthALook(b []byte) bool {
-	return sipparse.LooksLikeStart(b) || wsLooksSIP(b) || httpLooks(b)
+	return sipparse.LooksLikeStart(b) || wsLooksSIP(b) || httpLooks(b) || hep.Looks(b)
 }
 
 // accept puts the octets b at stream offset off where they belong.
@@ -371,6 +374,8 @@ func (d *Decoder) deliver(st *stream, b []byte, time int64, origin func(b []byte
 			return
 		}
 		d.httpWrite(st, b)
+	case streamHEP:
+		d.hepWrite(st, b)
 	}
 }
 
@@ -381,7 +386,7 @@ func (d *Decoder) gap(st *stream, n int64) {
 		st.probe, st.tries = nil, midTries
 		st.spans.drop(st.off)
 		return
-	case streamSIP, streamWS:
+	case streamSIP, streamWS, streamHEP:
 	case streamHTTP:
 		if !st.conn.mcx {
 			d.httpGap(st, n)
@@ -400,8 +405,12 @@ func (d *Decoder) gap(st *stream, n int64) {
 		text += ": the capture cut the frame off"
 	}
 	d.note(st, record.Finding{ID: "tcp-gap", Severity: record.Warning, Clause: "RFC 9293 3.4", Message: text, Frames: d.streamFrames(st)})
-	if st.state == streamWS {
+	switch st.state {
+	case streamWS:
 		d.wsGap(st)
+		return
+	case streamHEP:
+		d.hepGap(st)
 		return
 	}
 	if st.state == streamHTTP {
@@ -505,6 +514,9 @@ func (d *Decoder) account(st *stream) {
 		if st.http != nil {
 			n += st.http.buffered()
 		}
+		if st.hep != nil {
+			n += int64(cap(st.hep.buf))
+		}
 	}
 	if c := st.conn; c != nil && (c.sides[0] == st || c.sides[0] == nil) {
 		n += c.bytes()
@@ -551,6 +563,8 @@ func (d *Decoder) finish(st *stream) {
 		d.wsFlush(st)
 	case streamHTTP:
 		d.httpFlush(st, st.fin && st.off >= st.finOff)
+	case streamHEP:
+		d.hepFlush(st)
 	}
 	d.tell(st)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/mcxdump/mcxdump/decode/record"
+	"github.com/mcxdump/mcxdump/internal/hep"
 	"github.com/mcxdump/mcxdump/sipparse"
 )
 
@@ -75,6 +76,10 @@ func (d *Decoder) udpPayload(p *packet, b []byte) {
 	}
 	if p.quoted {
 		d.see(VerdictOther)
+		return
+	}
+	if hep.Looks(b) {
+		d.hepDatagram(p, b)
 		return
 	}
 	if tunnelPort(p.dport) || tunnelPort(p.sport) || d.espPorts != nil && (d.espPort(p.dport) || d.espPort(p.sport)) {
