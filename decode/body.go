@@ -78,7 +78,8 @@ type Context struct {
 	opt   *Options
 	msg   *message // the SIP message being decoded; nil for a lone body
 	words []string
-	mcx   bool // a body of a mission critical service was seen
+	mcx   bool          // a body of a mission critical service was seen
+	xml   *xmlTemplates // nil: every document is read from its beginning
 	ring  *keys.Ring
 	q     keys.Query
 

@@ -42,6 +42,18 @@ func (c *Context) readXML(p *Part) *xmlDoc { return c.readXMLScope(p, nil, false
 func (c *Context) readXMLScope(p *Part, scope []xmlpull.Binding, content bool) *xmlDoc {
 	d := xmlDocs.Get().(*xmlDoc)
 	d.p, d.scope = p, scope
+	if content || c.xml == nil || c.opt != nil && c.opt.Limits.XMLOctets > 0 && len(p.Data) > c.opt.Limits.XMLOctets {
+		d.read(c, scope, content)
+	} else if !c.xml.read(d) {
+		d.read(c, nil, false)
+		c.xml.learn(c, d)
+	}
+	return d
+}
+
+// read reads the part from its beginning.
+func (d *xmlDoc) read(c *Context, scope []xmlpull.Binding, content bool) {
+	p := d.p
 	var l xmlpull.Limits
 	if c.opt != nil {
 		l.Size, l.Depth, l.Items = c.opt.Limits.XMLOctets, c.opt.Limits.XMLDepth, c.opt.Limits.XMLNodes
@@ -99,7 +111,6 @@ func (c *Context) readXMLScope(p *Part, scope []xmlpull.Binding, content bool) *
 	if e, ok := d.r.NamespaceErr().(*xmlpull.Error); ok {
 		d.nsErr = e
 	}
-	return d
 }
 
 // free gives the document back; nothing of it may be used any more. A large one is left to the garbage collector, for

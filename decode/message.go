@@ -47,6 +47,7 @@ type worker struct {
 	c    Context
 	msgs []*message
 	info []byte
+	xml  xmlTemplates
 
 	skim   bool     // bodies are not read, but for messages inside
 	steps  []string // of --explain
@@ -94,7 +95,7 @@ func (w *worker) reset() *record.Record {
 	r := &w.rec
 	*r = record.Record{Nodes: r.Nodes[:0], Sources: r.Sources[:0], Prots: r.Prots[:0], Findings: r.Findings[:0]}
 	w.b.Reset(r)
-	w.c = Context{B: &w.b, opt: w.opt, words: w.c.words[:0]}
+	w.c = Context{B: &w.b, opt: w.opt, words: w.c.words[:0], xml: &w.xml}
 	w.response, w.mcx, w.cut = false, false, false
 	return r
 }

@@ -487,6 +487,18 @@ scan:
 	return true, false
 }
 
+// PlainText returns where the run of plain character data that begins at j ends: ASCII without markup, entities, CR and
+// "]", which stands for itself.
+func PlainText(b []byte, j int) int { return plainText(b, j) }
+
+// PlainValue is the same for an attribute value, which ends at either quote.
+func PlainValue(b []byte, j int) int {
+	for j < len(b) && class[b[j]]&cValue != 0 {
+		j++
+	}
+	return j
+}
+
 // plainText skips character data of class cText from j on, eight octets at a time where they are far from its borders.
 func plainText(b []byte, j int) int {
 	const ones, highs = 0x0101010101010101, 0x8080808080808080
