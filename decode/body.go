@@ -2,6 +2,7 @@ package decode
 
 import (
 	"strings"
+	"sync"
 
 	"github.com/mcxdump/mcxdump/decode/record"
 	"github.com/mcxdump/mcxdump/keys"
@@ -50,19 +51,31 @@ func bodyByType(mediaType string) *BodyType {
 	if mediaType == "" {
 		return nil
 	}
-	var general *BodyType // an exact type goes before a pattern, the first pattern before the next
-	for _, b := range bodyTypes {
+	if b := exactTypes()[mediaType]; b != nil {
+		return b
+	}
+	for _, b := range bodyTypes { // an exact type goes before a pattern, the first pattern before the next
 		for _, t := range b.Types {
-			if t == mediaType {
+			if strings.IndexByte(t, '*') >= 0 && glob(t, mediaType) {
 				return b
-			}
-			if general == nil && strings.IndexByte(t, '*') >= 0 && glob(t, mediaType) {
-				general = b
 			}
 		}
 	}
-	return general
+	return nil
 }
+
+// exactTypes is the register by exact media type; it is complete after package initialisation.
+var exactTypes = sync.OnceValue(func() map[string]*BodyType {
+	m := map[string]*BodyType{}
+	for _, b := range bodyTypes {
+		for _, t := range b.Types {
+			if m[t] == nil {
+				m[t] = b
+			}
+		}
+	}
+	return m
+})
 
 // glob matches one "*" in pattern against any run of characters.
 func glob(pattern, s string) bool {
@@ -83,8 +96,9 @@ type Context struct {
 	ring  *keys.Ring
 	q     keys.Query
 
-	learns   bool // the message may bring key material: it is HTTP, or a body by itself
-	kmsKnown bool // the target of the request was shown under kms
+	strings  *stringArena // nil: every string on its own
+	learns   bool         // the message may bring key material: it is HTTP, or a body by itself
+	kmsKnown bool         // the target of the request was shown under kms
 }
 
 // siblings are the leaf bodies of the message at hand, for references by Content-ID. A lone body has none.

@@ -247,7 +247,7 @@ func (c *Context) mcdataProtected(p *Part, name string) {
 	if len(p.Data) >= 6 {
 		c.B.Num(mdTime, unixNano(int64(q.DateTime)), places["protected.date_time"])
 	}
-	s := &sealedData{src: p.Src, at: places["protected.sealed"], iv: q.IV, aad: q.AAD, cipher: q.Sealed, payload: true}
+	s := &sealedData{src: p.Src, at: places["protected.sealed"], iv: q.IV, aad: q.AAD, cipher: q.Sealed, length: len(q.Sealed), payload: true}
 	if len(q.AAD) > 0 {
 		s.keyID = fmt.Sprintf("%08x", q.DPPKID)
 	}
@@ -263,7 +263,7 @@ func (c *Context) mcdataProtected(p *Part, name string) {
 		s.bad = record.ReasonMalformed
 	}
 	o := c.sealed(s)
-	c.Say("MCData " + name + stateWords(&o.prot))
+	c.Say(c.stateWords("MCData "+name, &o.prot))
 	at := s.at
 	if o.plain != nil {
 		at = record.At(o.src, 0, len(o.plain))

@@ -622,7 +622,7 @@ func (r *infoRun) show(p *Part, e *infoElement, txt []byte, at record.Place, pro
 			}
 		}
 		if prot.Encrypted {
-			r.Say("token" + stateWords(&prot))
+			r.Say(r.stateWords("token", &prot))
 		}
 	}
 	truth, isTruth := false, false
@@ -654,7 +654,7 @@ func (r *infoRun) show(p *Part, e *infoElement, txt []byte, at record.Place, pro
 		}
 		r.protect(n, prot)
 		if sd != nil {
-			r.B.Num(e.f.length, int64(len(sd.cipher)), sd.at)
+			r.B.Num(e.f.length, int64(sd.length), sd.at)
 		}
 		if isToken && txt != nil {
 			r.tokenNodes(&tok, r.s.token, p, at)
@@ -669,9 +669,9 @@ func (r *infoRun) notice(e *infoElement, txt []byte, truth bool, prot *record.Pr
 	case e == r.s.clientID:
 		switch {
 		case txt != nil:
-			r.client = "client id " + shorten(string(txt))
+			r.client = r.join("client id ", shorten(text(txt)))
 		case prot.Encrypted:
-			r.client = "client id" + stateWords(prot)
+			r.client = r.stateWords("client id", prot)
 		}
 	case truth && e.xml == "emergency-ind":
 		r.Say("emergency")
@@ -683,12 +683,12 @@ func (r *infoRun) notice(e *infoElement, txt []byte, truth bool, prot *record.Pr
 	case strings.HasSuffix(e.xml, "-request-uri"):
 		switch {
 		case txt != nil:
-			r.purpose = "for " + shorten(string(txt))
+			r.purpose = r.join("for ", shorten(text(txt)))
 		case prot.Encrypted:
-			r.purpose = "request URI" + stateWords(prot)
+			r.purpose = r.stateWords("request URI", prot)
 		}
 	case strings.HasSuffix(e.xml, "-calling-user-id") && txt != nil:
-		r.Say("from " + shorten(string(txt)))
+		r.Say(r.join("from ", shorten(text(txt))))
 	}
 }
 
@@ -868,7 +868,7 @@ func (r *infoRun) profile(d *xmlDoc, k int32, e *infoElement, enc int32) {
 	if enc != 0 {
 		sd := r.encryptedData(d, enc)
 		o := r.sealed(sd)
-		prot, length, txt = o.prot, len(sd.cipher), nil
+		prot, length, txt = o.prot, sd.length, nil
 		if p = o.part(d.p); p != nil {
 			sub := r.readXMLScope(p, sd.scope(), true)
 			defer sub.free()

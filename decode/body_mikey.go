@@ -225,7 +225,7 @@ func (c *Context) mikey(p *Part, f *mikeyFields, own bool) {
 	r.show(m, form)
 	r.check(m, err, own)
 	r.keyFindings(m)
-	c.Say(mikeyWords(m) + r.verdict)
+	c.Say(c.mikeyWords(m, r.verdict))
 }
 
 // from is the index of the first traced field at octet off or behind it; the trace ascends.
@@ -299,7 +299,7 @@ func (r *mikeyRun) show(m *mikeyparse.Message, form mikeyparse.Form) {
 		r.payload(m.Partial, true)
 	}
 	if len(m.Rest) > 0 {
-		b.Octets(f.rest, m.Rest, r.p.Place(m.RestOff, len(m.Rest)))
+		b.Str(f.rest, text(m.Rest), r.p.Place(m.RestOff, len(m.Rest)))
 	}
 	r.outcome(m)
 	b.Close()
@@ -320,13 +320,13 @@ func (r *mikeyRun) sessions(h *mikeyparse.Header) {
 		}
 		b.Num(f.csProt, int64(g.ProtType), at("hdr.generic.prot_type"))
 		if len(g.Policies) > 0 {
-			b.Octets(f.csPolicies, g.Policies, at("hdr.generic.policies"))
+			b.Str(f.csPolicies, text(g.Policies), at("hdr.generic.policies"))
 		}
 		if len(g.Session) > 0 {
-			b.Octets(f.csSession, g.Session, at("hdr.generic.session"))
+			b.Str(f.csSession, text(g.Session), at("hdr.generic.session"))
 		}
 		if len(g.SPI) > 0 {
-			b.Octets(f.csSPI, g.SPI, at("hdr.generic.spi"))
+			b.Str(f.csSPI, text(g.SPI), at("hdr.generic.spi"))
 		}
 		b.Close()
 		off += size
@@ -365,7 +365,7 @@ func (r *mikeyRun) payload(pl mikeyparse.Payload, partial bool) {
 			b.Num(f.tsTime, v.Time().UnixNano(), at("t.value"))
 		}
 	case *mikeyparse.RAND:
-		b.Octets(f.random, v.Data, at("rand.data"))
+		b.Str(f.random, text(v.Data), at("rand.data"))
 	case *mikeyparse.IDR:
 		b.Num(f.role, int64(v.Role), at("idr.role"))
 		b.Str(f.roleName, v.Role.String(), at("idr.role"))
@@ -373,7 +373,7 @@ func (r *mikeyRun) payload(pl mikeyparse.Payload, partial bool) {
 		if s, ok := v.Text(); ok {
 			b.Str(f.id, s, at("idr.data"))
 		} else {
-			b.Octets(f.uid, v.ID, at("idr.data"))
+			b.Str(f.uid, text(v.ID), at("idr.data"))
 		}
 	case *mikeyparse.SP:
 		b.Num(f.policyNo, int64(v.PolicyNo), at("sp.policy_no"))
@@ -386,7 +386,7 @@ func (r *mikeyRun) payload(pl mikeyparse.Payload, partial bool) {
 			b.Open(f.params, pat)
 			b.Num(f.paramType, int64(q.Type), pat)
 			b.Str(f.paramName, q.Type.String(), pat)
-			b.Octets(f.paramValue, q.Value, pat)
+			b.Str(f.paramValue, text(q.Value), pat)
 			b.Str(f.paramMeaning, q.ValueName(), pat)
 			b.Close()
 			o += n
@@ -408,11 +408,11 @@ func (r *mikeyRun) payload(pl mikeyparse.Payload, partial bool) {
 		case v.Plain != nil:
 			r.keyParameters(v.Plain, r.p.Place(off, end-off))
 		default:
-			b.Octets(f.extData, v.Data, r.p.Place(off, end-off))
+			b.Str(f.extData, text(v.Data), r.p.Place(off, end-off))
 		}
 	case *mikeyparse.SIGN:
 		b.Str(f.sigType, v.SigType.String(), at("sign.type_length"))
-		b.Octets(f.sig, v.Signature, at("sign.signature"))
+		b.Str(f.sig, text(v.Signature), at("sign.signature"))
 	default:
 		r.fieldsOf(off, end, keyInside(pl))
 	}
@@ -458,7 +458,7 @@ func (r *mikeyRun) fieldsOf(off, end int, secret bool) {
 func (r *mikeyRun) sakke(v *mikeyparse.SAKKE, params, scheme, data record.Place) {
 	r.B.Num(r.f.sakkeParams, int64(v.Params), params)
 	r.B.Str(r.f.idScheme, v.IDScheme.String(), scheme)
-	r.B.Octets(r.f.sed, v.Data, data)
+	r.B.Str(r.f.sed, text(v.Data), data)
 }
 
 func (r *mikeyRun) protected(v *mikeyparse.Protected, off, end int) {
@@ -470,7 +470,7 @@ func (r *mikeyRun) protected(v *mikeyparse.Protected, off, end int) {
 	b.Str(f.protID, fmt.Sprintf("%08x", v.PayloadID), at("payload_id"))
 	b.Num(f.protSeq, int64(v.Sequence), at("sequence"))
 	b.Str(f.protAlg, v.Algorithm.String(), at("algorithm"))
-	b.Octets(f.protIV, v.IV, at("iv"))
+	b.Str(f.protIV, text(v.IV), at("iv"))
 	b.Str(f.protKey, fmt.Sprintf("%08x", v.DPPKID), at("dppk_id"))
 	b.Num(f.protSize, int64(len(v.Sealed)), at("sealed"))
 	b.Close()
@@ -565,26 +565,25 @@ func uploads(m *mikeyparse.Message) bool {
 }
 
 // mikeyWords says what a message brings: "CSK upload 2abcdef0 → mcptt.example.org".
-func mikeyWords(m *mikeyparse.Message) string {
+func (c *Context) mikeyWords(m *mikeyparse.Message, verdict string) string {
 	if m.Header.DataType != mikeyparse.DataSAKKE {
-		return "MIKEY " + m.Header.DataType.String()
+		return c.join("MIKEY ", m.Header.DataType.String(), verdict)
 	}
-	words := mikeyparse.KeyTypeOf(m.CSBID()).String()
+	way, who, about := "", "", ""
 	from, okFrom := server(m.Initiator())
 	to, okTo := server(m.Responder())
 	switch {
 	case okFrom && okTo && !from && to:
-		words += " upload"
+		way = " upload"
 	case okFrom && okTo && from && !to:
-		words += " download"
+		way = " download"
 	}
-	words += fmt.Sprintf(" %08x", m.CSBID())
 	if okTo {
 		if s, ok := m.Responder().Text(); ok {
-			words += " → " + shorten(s)
+			who, about = " → ", shorten(s)
 		}
 	} else if m.Responder() != nil {
-		words += " (identities hidden)"
+		who = " (identities hidden)"
 	}
-	return words
+	return c.join(mikeyparse.KeyTypeOf(m.CSBID()).String(), way, " ", c.hex8(m.CSBID()), who, about, verdict)
 }

@@ -2,6 +2,8 @@ package decode
 
 import (
 	"fmt"
+	"slices"
+	"strconv"
 
 	"github.com/mcxdump/mcxdump/decode/record"
 )
@@ -79,7 +81,7 @@ func dissectPoC(c *Context, p *Part) {
 		regroup(c.B.R, self)
 	}
 	d.report(c)
-	c.Say("poc-settings" + words)
+	c.Say(c.join("poc-settings", words))
 }
 
 // pocForeign shows an element that an extension may have brought; in the document's name space it is none.
@@ -102,14 +104,14 @@ func (c *Context) pocEntity(d *xmlDoc, n int32, space []byte) (words string) {
 	invalid := func(k int32, f *record.Field, what string) {
 		c.Find("PUB-26", record.Error, "RFC 4354 6.1", "poc-settings document invalid: "+what, p, f, d.place(k))
 	}
-	seen := map[*record.Field]bool{}
+	var seen []*record.Field
 	once := func(f *record.Field, k int32) bool {
-		if seen[f] {
+		if slices.Contains(seen, f) {
 			invalid(k, f, fmt.Sprintf("%s occurs more than once", clip(d.nodes[k].local, 80)))
 			c.tree(d, k, pocEUnknown)
 			return false
 		}
-		seen[f] = true
+		seen = append(seen, f)
 		return true
 	}
 	truth := func(k int32, f *record.Field, child string) {
@@ -138,7 +140,7 @@ func (c *Context) pocEntity(d *xmlDoc, n int32, space []byte) (words string) {
 	last, profile := 0, ""
 	for k := range d.kids(n) {
 		nd := &d.nodes[k]
-		local := string(nd.local)
+		local := text(nd.local)
 		if string(nd.space) == string(space) {
 			if o := pocOrder[local]; o != 0 {
 				if o < last {
@@ -178,7 +180,7 @@ func (c *Context) pocEntity(d *xmlDoc, n int32, space []byte) (words string) {
 				v, ok := xmlUint(txt)
 				if ok && in != 0 {
 					c.B.Num(pocProfile, v, at)
-					profile = fmt.Sprintf(" profile %d", v)
+					profile = c.join(" profile ", strconv.FormatInt(v, 10))
 				} else if d.whole(k) {
 					if ok {
 						c.B.Num(pocProfile, v, at)
@@ -205,13 +207,10 @@ func (c *Context) pocEntity(d *xmlDoc, n int32, space []byte) (words string) {
 	if built {
 		regroup(c.B.R, self)
 	}
-	if profile != "" {
-		if words != "" {
-			words += ","
-		}
-		words += profile
+	if words != "" && profile != "" {
+		return c.join(words, ",", profile)
 	}
-	return words
+	return words + profile
 }
 
 // pocAnswerMode reads am-settings. 24.379 speaks of auto-answer and manual-answer, RFC 4354 of automatic and manual.
@@ -234,5 +233,5 @@ func (c *Context) pocAnswerMode(d *xmlDoc, k int32, space []byte, invalid func(i
 		}
 	}
 	c.put(pocAnswer, txt, d.content(v))
-	return " " + shorten(string(txt))
+	return c.join(" ", shorten(text(txt)))
 }

@@ -71,11 +71,17 @@ func dissectSigned(c *Context, p *Part) {
 		walk(root, 0)
 	}
 	d.report(c)
-	words := "signed"
-	if len(run.what) > 0 {
-		words += " " + strings.Join(run.what, ", ")
+	words := []string{"signed", " "}
+	for i, w := range run.what {
+		if i > 0 {
+			words = append(words, ", ")
+		}
+		words = append(words, w)
 	}
-	c.Say(words)
+	if len(run.what) == 0 {
+		words = words[:1]
+	}
+	c.Say(c.join(words...))
 }
 
 // A signedRun is the state of one signed body while it is read.
@@ -135,7 +141,7 @@ func (c *Context) signature(d *xmlDoc, n int32, run *signedRun) {
 	}
 	if k := d.child(n, nsXMLSig, "SignatureValue"); k != 0 {
 		if raw, ok := decode64(d.nodes[k].text); ok {
-			c.B.Octets(sigValue, raw, d.content(k))
+			c.B.Str(sigValue, text(raw), d.content(k))
 		} else if d.whole(k) {
 			c.Find("XML-11", record.Error, "XML Signature 4.3", "value outside its type: SignatureValue is not base64", p, sigValue, d.content(k))
 		}

@@ -229,7 +229,7 @@ func trimSpace(b []byte) []byte {
 	return b
 }
 
-// put adds a text leaf, cut at the limit of one value.
+// put adds a text leaf, cut at the limit of one value. The octets must not change as long as the record lives.
 func (c *Context) put(f *record.Field, s []byte, at record.Place) *record.Node {
 	n := c.B.Node(f, at)
 	if n != nil {
@@ -247,7 +247,7 @@ func (c *Context) setText(n *record.Node, s []byte) {
 		s = s[:limit]
 		n.Flags |= record.Cut
 	}
-	n.Str = string(s)
+	n.Str = text(s)
 	n.Flags |= record.HasValue
 }
 
@@ -468,7 +468,7 @@ func (c *Context) treeSealed(d *xmlDoc, s *sealedData, t *treeFields, where stri
 			c.setText(c.B.Last(), text)
 		}
 		c.B.Str(t.sealedAt, where, record.Place{})
-		c.B.Num(t.sealed.length, int64(len(s.cipher)), s.at)
+		c.B.Num(t.sealed.length, int64(s.length), s.at)
 	}
 	c.B.Close()
 	if sub != nil {

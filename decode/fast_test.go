@@ -2,6 +2,7 @@ package decode
 
 import (
 	"bytes"
+	"encoding/hex"
 	"math/rand/v2"
 	"testing"
 )
@@ -32,6 +33,32 @@ func slow64(b []byte) ([]byte, bool) {
 	return out, bits < 6 && (pad == 0 || bits > 0)
 }
 
+// The quick road of keyID comes to the same name as decode64.
+func TestKeyIDFast(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(5, 6))
+	const set = "ABCXYZabcxyz059+/-_=! "
+	named := 0
+	for range 20000 {
+		b := []byte("AAAAAA==")
+		for i := range b {
+			if rnd.IntN(3) == 0 && (i < 6 || rnd.IntN(8) == 0) {
+				b[i] = set[rnd.IntN(len(set))]
+			}
+		}
+		want := ""
+		if raw, ok := slow64(b); ok && len(raw) == 4 {
+			want = hex.EncodeToString(raw)
+			named++
+		}
+		if got := new(Context).keyID(b); got != want {
+			t.Fatalf("%q: %q, not %q", b, got, want)
+		}
+	}
+	if named < 1000 {
+		t.Error("only", named, "were names")
+	}
+}
+
 // The quick road of decode64 comes to the same octets and the same verdict as the slow one.
 func TestDecode64Fast(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(1, 2))
@@ -49,6 +76,9 @@ func TestDecode64Fast(t *testing.T) {
 		got, ok2 := decode64(b)
 		if !bytes.Equal(got, want) || ok1 != ok2 {
 			t.Fatalf("%q: %x %v, not %x %v", b, got, ok2, want, ok1)
+		}
+		if n, ok := length64(b); n != len(want) || ok != ok1 {
+			t.Fatalf("%q: length %d %v, not %d %v", b, n, ok, len(want), ok1)
 		}
 		if ok2 && len(b) > 8 {
 			whole++

@@ -49,6 +49,8 @@ type worker struct {
 	info []byte
 	xml  xmlTemplates
 
+	strings stringArena
+
 	skim   bool     // bodies are not read, but for messages inside
 	steps  []string // of --explain
 	checks checkRun
@@ -95,7 +97,7 @@ func (w *worker) reset() *record.Record {
 	r := &w.rec
 	*r = record.Record{Nodes: r.Nodes[:0], Sources: r.Sources[:0], Prots: r.Prots[:0], Findings: r.Findings[:0]}
 	w.b.Reset(r)
-	w.c = Context{B: &w.b, opt: w.opt, words: w.c.words[:0], xml: &w.xml}
+	w.c = Context{B: &w.b, opt: w.opt, words: w.c.words[:0], xml: &w.xml, strings: &w.strings}
 	w.response, w.mcx, w.cut = false, false, false
 	return r
 }

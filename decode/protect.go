@@ -2,8 +2,10 @@ package decode
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"strconv"
 
 	"github.com/mcxdump/mcxdump/decode/record"
 	"github.com/mcxdump/mcxdump/internal/xmlpull"
@@ -26,7 +28,8 @@ type sealedData struct {
 	payload   bool // MCData envelope (TS 33.180 8.5.4.1); neither: a URI
 	algorithm string
 	keyID     string        // 8 hex digits, "" when none is named
-	cipher    []byte        // element: IV, cipher text and tag; URI: cipher text and tag
+	cipher    []byte        // element: IV, cipher text and tag, nil without a ring; URI: cipher text and tag
+	length    int           // of cipher
 	iv        []byte        // URI and MCData
 	aad       []byte        // MCData: what the tag covers besides
 	doc       *xmlDoc       // an element's document
@@ -127,7 +130,7 @@ func (c *Context) sealedText(p *Part, f *protField, txt []byte, at record.Place)
 			if txt != nil {
 				c.setText(c.B.Last(), txt)
 			}
-			c.B.Num(f.length, int64(len(s.cipher)), s.at)
+			c.B.Num(f.length, int64(s.length), s.at)
 		}
 		c.B.Close()
 		return
@@ -164,17 +167,22 @@ func (c *Context) encryptedData(d *xmlDoc, n int32) *sealedData {
 	}
 	switch {
 	case v != 0:
-		raw, ok := decode64(d.nodes[v].text)
-		s.cipher = raw
+		var ok bool
+		if c.ring != nil {
+			s.cipher, ok = decode64(d.nodes[v].text)
+			s.length = len(s.cipher)
+		} else {
+			s.length, ok = length64(d.nodes[v].text)
+		}
 		switch {
 		case !d.whole(v):
 			s.bad = record.ReasonMalformed
 		case !ok:
 			s.bad = record.ReasonMalformed
 			c.Find("XML-11", record.Error, "XML Encryption 1.1 3.3.1", "value outside its type: CipherValue is not base64", d.p, nil, d.content(v))
-		case len(raw) < 28:
+		case s.length < 28:
 			s.bad = record.ReasonMalformed
-			c.Find("SEC-11", record.Error, "XML Encryption 1.1 5.2.4", fmt.Sprintf("CipherValue of %d octets is too short for IV and tag", len(raw)), d.p, nil, d.content(v))
+			c.Find("SEC-11", record.Error, "XML Encryption 1.1 5.2.4", fmt.Sprintf("CipherValue of %d octets is too short for IV and tag", s.length), d.p, nil, d.content(v))
 		}
 	case cd != 0 && d.child(cd, nsXMLEnc, "CipherReference") != 0:
 		s.bad = record.ReasonUnresolvedReference
@@ -193,7 +201,7 @@ func (c *Context) keyName(d *xmlDoc, info int32) string {
 	if k == 0 {
 		return ""
 	}
-	id := keyID(d.text(k))
+	id := c.keyID(d.text(k))
 	if id == "" && d.whole(k) {
 		c.Find("SEC-09", record.Error, "TS 24.379 6.6.2.3.3", fmt.Sprintf("KeyName %q is not a key identifier (base64 of 4 octets)", clip(d.text(k), 80)), d.p, nil, d.content(k))
 	}
@@ -201,12 +209,34 @@ func (c *Context) keyName(d *xmlDoc, info int32) string {
 }
 
 // keyID turns base64 of four octets into 8 hex digits, or returns "".
-func keyID(b []byte) string {
+func (c *Context) keyID(b []byte) string {
+	if len(b) == 8 && b[6] == '=' && b[7] == '=' {
+		v, bad := uint64(0), uint8(0)
+		for _, x := range b[:6] {
+			bad |= rev64[x]
+			v = v<<6 | uint64(rev64[x]&63)
+		}
+		if bad < 64 {
+			return c.hex8(uint32(v >> 4))
+		}
+	}
 	raw, ok := decode64(b)
 	if !ok || len(raw) != 4 {
 		return ""
 	}
-	return hex.EncodeToString(raw)
+	return c.hex8(binary.BigEndian.Uint32(raw))
+}
+
+// length64 is the number of octets that decode64 gives.
+func length64(b []byte) (n int, ok bool) {
+	i := 0
+	for ; i+8 <= len(b); i += 8 {
+		if rev64[b[i]]|rev64[b[i+1]]|rev64[b[i+2]]|rev64[b[i+3]]|rev64[b[i+4]]|rev64[b[i+5]]|rev64[b[i+6]]|rev64[b[i+7]] >= 64 {
+			break
+		}
+	}
+	rest, ok := decode64(b[i:])
+	return i/4*3 + len(rest), ok
 }
 
 // decode64 reads base64 with white space, in either alphabet, with padding or without it.
@@ -283,6 +313,11 @@ func shortName(uri []byte) string {
 	} else if i := bytes.LastIndexByte(uri, '/'); i >= 0 && i+1 < len(uri) {
 		uri = uri[i+1:]
 	}
+	for _, name := range [...]string{"aes128-gcm", "sha256", "hmac-sha256"} { // saves an allocation
+		if string(uri) == name {
+			return name
+		}
+	}
 	return string(clip(uri, 64))
 }
 
@@ -343,7 +378,7 @@ func (c *Context) protectedURI(p *Part, uri []byte, at record.Place) (*sealedDat
 			}
 			iv = true
 		case "key-id":
-			if s.keyID = keyID(val); s.keyID == "" {
+			if s.keyID = c.keyID(val); s.keyID == "" {
 				badValue = "key-id"
 			}
 			key = true
@@ -359,6 +394,7 @@ func (c *Context) protectedURI(p *Part, uri []byte, at record.Place) (*sealedDat
 	if s.cipher, ok = decode64(unescape(body)); !ok || len(s.cipher) < 16 {
 		badValue = "cipher text"
 	}
+	s.length = len(s.cipher)
 	switch {
 	case host >= 0 && !(iv && key && alg):
 		c.Find("SEC-19", record.Error, "TS 23.003 26.2", "malformed protected URI: the host marks a protected identity, but iv, key-id or alg is missing", p, nil, at)
@@ -398,26 +434,23 @@ func unescape(b []byte) []byte {
 	return out
 }
 
-// keyWords names a key in the one-line view: "CSK 2abcdef0".
-func keyWords(id string) string {
-	raw, err := hex.DecodeString(id)
-	if err != nil || len(raw) != 4 {
-		return "key not named"
-	}
-	return mikeyparse.KeyType(raw[0]>>4).String() + " " + id
-}
-
-// stateWords says what came of a protected value, in brackets after its name.
-func stateWords(p *record.Protection) string {
+// stateWords says what came of a protected value in brackets after its name, with its key: "(CSK 2abcdef0, no key)".
+func (c *Context) stateWords(name string, p *record.Protection) string {
 	switch {
 	case !p.Encrypted:
-		return ""
+		return name
 	case p.State == record.Opened:
-		return " decrypted"
-	case p.Reason == record.ReasonNoKey:
-		return " encrypted (" + keyWords(p.KeyID) + ", no key)"
+		return c.join(name, " decrypted")
 	}
-	return " encrypted (" + keyWords(p.KeyID) + ", " + p.Reason.String() + ")"
+	reason := "no key"
+	if p.Reason != record.ReasonNoKey {
+		reason = p.Reason.String()
+	}
+	key, sep := "key not named", ""
+	if v, err := strconv.ParseUint(p.KeyID, 16, 32); err == nil && len(p.KeyID) == 8 {
+		key, sep = mikeyparse.KeyType(v>>28).String(), " "
+	}
+	return c.join(name, " encrypted (", key, sep, p.KeyID[:len(sep)*len(p.KeyID)], ", ", reason, ")")
 }
 
 // mask keeps a secret out of dumps: the octets themselves, and the octets they were decoded from.

@@ -142,9 +142,12 @@ func (t *tableFormat) line(l *line, r *record.Record) {
 		}
 		l.octets(at, -when)
 	}
-	end := appendAddrPort
-	if tight {
-		end = appendAddr
+	// A function value would send tmp to the heap.
+	end := func(dst []byte, a netip.AddrPort) []byte {
+		if tight {
+			return appendAddr(dst, a)
+		}
+		return appendAddrPort(dst, a)
 	}
 	l.octets(end(tmp[:0], r.Src), addr)
 	if t.o.Terminal {

@@ -1,0 +1,51 @@
+package decode
+
+import (
+	"strings"
+	"unsafe"
+)
+
+// A stringArena puts short strings together in chunks, so that there is an allocation a chunk and not one a string. What
+// was handed out is never written again.
+type stringArena struct{ free []byte }
+
+const stringChunk = 4 << 10
+
+func (a *stringArena) join(parts ...string) string {
+	n := 0
+	for _, s := range parts {
+		n += len(s)
+	}
+	if n == 0 {
+		return ""
+	}
+	if n > stringChunk/8 {
+		return strings.Join(parts, "")
+	}
+	if cap(a.free)-len(a.free) < n {
+		a.free = make([]byte, 0, stringChunk)
+	}
+	from := len(a.free)
+	for _, s := range parts {
+		a.free = append(a.free, s...)
+	}
+	return unsafe.String(&a.free[from], n)
+}
+
+// join puts strings together.
+func (c *Context) join(parts ...string) string {
+	if c.strings == nil {
+		return strings.Join(parts, "")
+	}
+	return c.strings.join(parts...)
+}
+
+// hex8 is four octets as 8 hex digits.
+func (c *Context) hex8(v uint32) string {
+	const digits = "0123456789abcdef"
+	var b [8]byte
+	for i := range b {
+		b[i] = digits[v>>(28-4*i)&15]
+	}
+	return c.join(string(b[:]))
+}
