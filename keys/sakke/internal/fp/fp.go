@@ -6,12 +6,14 @@
 // and receiver may be the same Element or overlap in full. All arithmetic is
 // variable time: it serves an analyser working offline.
 //
-// On amd64 processors with BMI2 and ADX the products are assembly, elsewhere
-// and with the build tag purego they are Go. Both are written by gen.go, and
-// the tests hold both to math/big.
+// On amd64 the products are assembly, with MULX, ADCX and ADOX (gen.go) or, twice
+// as fast, with AVX-512 IFMA (gen_ifma.go), whichever the processor has. Elsewhere
+// and with the build tag purego they are Go. The tests hold each of the three to
+// math/big.
 package fp
 
 //go:generate go run gen.go
+//go:generate go run gen_ifma.go
 
 import (
 	"encoding/binary"

@@ -20,6 +20,12 @@ func dot2ADX(z, a, b, c, d *[16]uint64)
 func dotADX(z, x, y *[16]uint64, n int)
 
 func mul(z, x, y *[16]uint64) {
+	if haveIFMA {
+		if top := mulIFMA(z, x, y); top != tooFar {
+			below(z, top)
+			return
+		}
+	}
 	if haveADX {
 		mulADX(z, x, y)
 	} else {
@@ -28,6 +34,12 @@ func mul(z, x, y *[16]uint64) {
 }
 
 func square(z, x *[16]uint64) {
+	if haveIFMA {
+		if top := squareIFMA(z, x); top != tooFar {
+			below(z, top)
+			return
+		}
+	}
 	if haveADX {
 		squareADX(z, x)
 	} else {
@@ -36,6 +48,12 @@ func square(z, x *[16]uint64) {
 }
 
 func dot2(z, a, b, c, d *[16]uint64) {
+	if haveIFMA {
+		if top := dot2IFMA(z, a, b, c, d); top != tooFar {
+			below(z, top)
+			return
+		}
+	}
 	if haveADX {
 		dot2ADX(z, a, b, c, d)
 	} else {
@@ -44,6 +62,12 @@ func dot2(z, a, b, c, d *[16]uint64) {
 }
 
 func dot(z *[16]uint64, x, y []Element) {
+	if haveIFMA && len(x) > 0 {
+		if top := dotIFMA(z, &x[0].l, &y[0].l, len(x)); top != tooFar {
+			below(z, top)
+			return
+		}
+	}
 	if haveADX && len(x) > 0 {
 		dotADX(z, &x[0].l, &y[0].l, len(x))
 	} else {

@@ -61,11 +61,14 @@ type kernel struct {
 }
 
 func kernels() []kernel {
-	return []kernel{
+	return append([]kernel{
 		{"generic", mulGeneric, func(z, x *[16]uint64) { mulGeneric(z, x, x) }, dot2Generic, dotGeneric},
 		{"selected", mul, square, dot2, dot},
-	}
+	}, assembled...)
 }
+
+// assembled are those which the processor has beside the one selected.
+var assembled []kernel
 
 func TestModulus(t *testing.T) {
 	p := Modulus()
