@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"sort"
 	"strings"
@@ -49,7 +48,7 @@ func (t tracker) Add(event any, b *record.Builder) []record.Finding {
 }
 
 // track runs captures through the pipeline for their sessions alone.
-func track(ctx context.Context, s *streams, files []string, k *keyFlags, release int, each func(*session.Event)) ([]*session.Session, *decode.Summary, error) {
+func track(ctx context.Context, s *streams, files []string, k *keyFlags, release int, each func(*session.Event)) (*tracked, *decode.Summary, error) {
 	if len(files) == 0 {
 		return nil, nil, usage("a capture FILE is needed, or - for standard input")
 	}
@@ -88,7 +87,23 @@ func track(ctx context.Context, s *streams, files []string, k *keyFlags, release
 		}
 		err = errReported
 	}
-	return all, sum, err
+	return &tracked{sessions: all, tokens: t.Tokens()}, sum, err
+}
+
+// tracked is what came of a run: every session and token.
+type tracked struct {
+	sessions []*session.Session
+	tokens   []*session.Trail
+}
+
+// redact replaces identities by pseudonyms.
+func (t *tracked) redact(name func(string) string) {
+	for i := range t.sessions {
+		t.sessions[i] = t.sessions[i].Redacted(name)
+	}
+	for i := range t.tokens {
+		t.tokens[i] = t.tokens[i].Redacted(name)
+	}
 }
 
 // maxEvicted bounds the sessions that are kept although the tracker had to let them go.
@@ -109,9 +124,11 @@ func newSessions(s *streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "sessions FILE...|-",
 		Short: "Who authorised, how, with which key, and why not",
-		Long: `One line a service authorisation (IMPU, MC service, client ID): the user, how it was asked for (REGISTER, PUBLISH,
-migration), what was protected and with which key, the token's validity and scopes, profile and answer mode, the state
-it reached and the cause, from which messages (docs/sessions.md).`,
+		Long: `One line a service authorisation: over SIP (IMPU, MC service, client ID) or over HTTP (identity, key, configuration
+and group management, recording); the user, how it was asked for (REGISTER, PUBLISH, migration, authorisation code, bearer
+token), what was protected and with which key, the token's validity and scopes, profile and answer mode, the state it
+reached and the cause, from which messages. --tree tells each user's way through the services as one story and names what
+is missing (docs/sessions.md).`,
 		Example: `  mcxdump sessions testdata/pcaps/lab-world.pcap
   mcxdump sessions testdata/pcaps/failures.pcap --failed --tree
   mcxdump sessions testdata/pcaps/failures.pcap --json | jq -r 'select(.failed) | .cause'`,
@@ -123,7 +140,7 @@ it reached and the cause, from which messages (docs/sessions.md).`,
 	f.BoolVar(&o.json, "json", false, `one JSON object a line, "schema":"mcxdump.sessions/1"`)
 	f.BoolVar(&o.tree, "tree", false, "everything known of each session, with its evidence")
 	f.BoolVar(&o.failed, "failed", false, "only sessions that were not granted")
-	f.StringVar(&o.user, "user", "", "only sessions whose IMPU, MC service ID or client ID contains `TEXT`")
+	f.StringVar(&o.user, "user", "", "only sessions of whom an identity (IMPU, MC service ID, client ID) contains `TEXT`")
 	f.StringVar(&o.from, "from", "", "only sessions that were alive at or after `TIME`")
 	f.StringVar(&o.to, "to", "", "only sessions that began before `TIME`")
 	f.IntVar(&o.release, "release", 0, "3GPP release that Warning codes are judged by (default newest)")
@@ -146,25 +163,37 @@ func (o *sessionsOptions) run(ctx context.Context, s *streams, files []string) e
 			return &usageError{err}
 		}
 	}
-	all, sum, runErr := track(ctx, s, files, &o.keyFlags, o.release, nil)
+	got, sum, runErr := track(ctx, s, files, &o.keyFlags, o.release, nil)
 	if sum == nil {
 		return runErr
 	}
-	var list []*session.Session
-	for _, x := range all {
+	wanted := map[int]bool{}
+	for _, x := range got.sessions {
 		switch {
 		case o.failed && !x.Failed():
-		case o.user != "" && !strings.Contains(x.IMPU+" "+x.MCID+" "+x.Primary+" "+x.ClientID, o.user):
+		case o.user != "" && !x.Mentions(o.user):
 		case !from.IsZero() && x.Last < from.UnixNano():
 		case !to.IsZero() && x.First >= to.UnixNano():
 		default:
-			list = append(list, x)
+			wanted[x.ID] = true
 		}
 	}
 	if o.redact {
-		red := output.NewRedactor(nil)
-		for i := range list {
-			list[i] = list[i].Redacted(red.Name)
+		got.redact(output.NewRedactor(nil).Name)
+	}
+	var list []*session.Session
+	for _, x := range got.sessions {
+		if wanted[x.ID] {
+			list = append(list, x)
+		}
+	}
+	// A chain is told whole when one of its sessions is asked for.
+	var chains []*session.Chain
+	if o.json || o.tree {
+		for _, c := range session.Chains(got.sessions, got.tokens) {
+			if slices.ContainsFunc(c.Sessions(), func(x *session.Session) bool { return wanted[x.ID] }) {
+				chains = append(chains, c)
+			}
 		}
 	}
 	b := bufio.NewWriter(s.out)
@@ -175,10 +204,21 @@ func (o *sessionsOptions) run(ctx context.Context, s *streams, files []string) e
 			line = append(x.AppendJSON(line[:0]), '\n')
 			b.Write(line)
 		}
+		for _, c := range chains {
+			if c.HTTP() {
+				line = append(c.AppendJSON(line[:0]), '\n')
+				b.Write(line)
+			}
+		}
 		err = b.Flush()
 	case o.tree:
-		for _, x := range list {
-			sessionTree(b, x)
+		for _, c := range chains {
+			chainTree(b, c)
+			for _, x := range c.Sessions() {
+				if wanted[x.ID] {
+					sessionTree(b, x)
+				}
+			}
 		}
 		err = b.Flush()
 	default:
@@ -188,7 +228,7 @@ func (o *sessionsOptions) run(ctx context.Context, s *streams, files []string) e
 		return err
 	}
 	if len(list) == 0 && runErr == nil && !o.json {
-		fmt.Fprintf(s.err, "mcxdump: no service authorisation among %d SIP messages\n", sum.Messages())
+		fmt.Fprintf(s.err, "mcxdump: no service authorisation among %d messages\n", sum.Messages())
 	}
 	return runErr
 }
@@ -215,6 +255,10 @@ func shortClient(id string) string { return strings.TrimPrefix(id, "urn:uuid:") 
 
 func protection(x *session.Session) string {
 	switch {
+	case x.Service.HTTP() && x.TrK+x.InK != "":
+		return strings.TrimSpace("TrK " + x.TrK)
+	case x.Service.HTTP():
+		return "-"
 	case x.Confidentiality && x.Integrity:
 		return "encrypted, signed"
 	case x.Confidentiality:
@@ -226,6 +270,9 @@ func protection(x *session.Session) string {
 }
 
 func keyWords(x *session.Session) string {
+	if n := len(x.KeySets); n > 0 {
+		return fmt.Sprintf("%d key sets", n)
+	}
 	if x.Key == nil {
 		return "-"
 	}
@@ -271,149 +318,3 @@ func frameWords(x *session.Session) string {
 }
 
 func seconds(ns int64) string { return fmt.Sprintf("%.3fs", float64(ns)/1e9) }
-
-// sessionTree writes all that is known of one session, each fact with the message it came from.
-func sessionTree(b *bufio.Writer, x *session.Session) {
-	line := func(depth int, title, value string) {
-		if value == "" {
-			return
-		}
-		fmt.Fprintf(b, "%s%s: %s\n", strings.Repeat("    ", depth), title, output.Safe(value))
-	}
-	fmt.Fprintf(b, "Session %d: %s, %s by %s: %s\n", x.ID, output.Safe(firstOf(x.MCID, x.IMPU)), x.Service, x.How, x.State)
-	line(1, "Cause", x.Cause)
-	line(1, "IMPU", x.IMPU)
-	for _, a := range x.Aliases {
-		line(1, "Also seen as", a)
-	}
-	line(1, "MC service ID", x.MCID)
-	line(1, "MC service ID in the primary system", x.Primary)
-	line(1, "Client ID", x.ClientID)
-	line(1, "Contact", x.Contact)
-	line(1, "Instance", x.Instance)
-	line(1, "Protection", protection(x))
-	line(1, "What could be opened", x.KeyState)
-	line(1, "Signatures", x.SignatureState)
-	line(1, "Token", tokenWords(x))
-	line(1, "Token issuer", x.Token.Issuer)
-	line(1, "Scopes", strings.Join(x.Scopes(), " "))
-	if x.Profile >= 0 {
-		line(1, "Profile index", fmt.Sprint(x.Profile))
-	}
-	line(1, "Answer mode", x.AnswerMode)
-	for _, k := range x.Keys {
-		w := strings.TrimSpace(fmt.Sprintf("%s %s %s", k.Type, k.ID, k.Way))
-		if k.State != "" {
-			w += ", " + k.State
-		}
-		if k.Signature != "" {
-			w += ", signature " + k.Signature
-		}
-		line(1, "Key", w+at(k.Number, k.Frame))
-	}
-	line(1, "Messages", fmt.Sprintf("%d, %d repeated, frames %s, %s", x.Messages, x.Retransmissions, frameWords(x), seconds(x.Duration())))
-	if len(x.Evidence) > 0 {
-		fmt.Fprintf(b, "    Evidence\n")
-		for _, e := range x.Evidence {
-			w := e.Value
-			if e.KeyID != "" {
-				w += ", opened with " + e.KeyID
-			}
-			line(2, strings.ReplaceAll(e.Fact, "_", " "), w+at(e.Number, e.Frame))
-		}
-	}
-	if len(x.History) > 0 {
-		fmt.Fprintf(b, "    History\n")
-		for _, h := range x.History {
-			w := fmt.Sprintf("%s to %s", h.From, h.To)
-			if h.Cause != "" {
-				w += ": " + h.Cause
-			}
-			line(2, string(record.AppendTime(nil, h.Time)), w+at(h.Number, h.Frame))
-		}
-	}
-	if x.Lost > 0 {
-		line(1, "Left out", fmt.Sprintf("%d facts over the limit", x.Lost))
-	}
-	b.WriteByte('\n')
-}
-
-func at(number, frame uint64) string {
-	if number == 0 {
-		return ""
-	}
-	return fmt.Sprintf(" (message %d, frame %d)", number, frame)
-}
-
-// newLadder draws the message flow of one session or Call-ID.
-func newLadder(s *streams) *cobra.Command {
-	var k keyFlags
-	var id int
-	var callID, svg string
-	var width int
-	var ascii bool
-	cmd := &cobra.Command{
-		Use:   "ladder FILE... (--session N | --call-id ID)",
-		Short: "The message flow of one session or Call-ID",
-		Example: `  mcxdump ladder testdata/pcaps/register-protected.pcap --session 1
-  mcxdump ladder capture.pcap --call-id 1c961356@192.0.2.10 --svg flow.svg`,
-		RunE: func(cmd *cobra.Command, files []string) error {
-			if (id == 0) == (callID == "") {
-				return usage("say --session N (mcxdump sessions numbers them) or --call-id ID")
-			}
-			var events []*session.Event
-			all, sum, runErr := track(cmd.Context(), s, files, &k, 0, func(e *session.Event) {
-				if callID != "" && e.CallID == callID && len(events) < maxLadder {
-					events = append(events, e)
-				}
-			})
-			if sum == nil {
-				return runErr
-			}
-			if id != 0 {
-				for _, x := range all {
-					if x.ID == id {
-						events = x.Events()
-					}
-				}
-			}
-			if len(events) == 0 {
-				return fmt.Errorf("no message of that session or Call-ID is in the capture; there are %d sessions", len(all))
-			}
-			if svg != "" {
-				f, err := os.Create(svg)
-				if err != nil {
-					return err
-				}
-				err = session.LadderSVG(events, f)
-				if cerr := f.Close(); err == nil {
-					err = cerr
-				}
-				if err != nil {
-					return err
-				}
-				return runErr
-			}
-			cols := terminal(s.out)
-			if width == 0 {
-				width = cols
-			}
-			if _, err := s.out.Write(session.Ladder(events, session.LadderOptions{Width: width, Color: cols > 0 && os.Getenv("NO_COLOR") == "", ASCII: ascii})); err != nil {
-				return err
-			}
-			return runErr
-		},
-	}
-	f := cmd.Flags()
-	f.IntVar(&id, "session", 0, "number `N` of the session, as mcxdump sessions --json or --tree has it")
-	f.StringVar(&callID, "call-id", "", "Call-ID")
-	f.StringVar(&svg, "svg", "", "write an SVG image to `FILE` instead")
-	f.IntVar(&width, "width", 0, "columns (default the terminal's, 100 in a pipe)")
-	f.BoolVar(&ascii, "ascii", false, "arrows in ASCII")
-	k.register(f)
-	k.registerESP(f)
-	return cmd
-}
-
-// maxLadder bounds the messages of one Call-ID that are drawn.
-const maxLadder = 10_000

@@ -57,6 +57,14 @@ var checks = []Check{
 	{"RSP-16", record.Warning, "TS 24.379 7.3.6.1", "subscription to another user's settings"},
 	{"binding-mc-id", record.Warning, "TS 33.180 5.1.3.1", "a client is authorised for another MC service ID without a log-off"},
 	{"binding-impu", record.Warning, "TS 33.180 5.1.3.1", "a client ID is bound to two public user identities"},
+	{"token-scope", record.Warning, "TS 33.180 5.1.3.1, B.4.2.2", "a token is presented to a server that its scope does not cover"},
+	{"token-client", record.Warning, "RFC 6749 4.1.3, 6", "a token or code is used by another client than it was issued to"},
+	{"token-before-issue", record.Warning, "TS 33.180 5.1.2, 5.1.3.1", "a token is presented before it is issued"},
+	{"token-not-issued", record.Note, "TS 33.180 5.1.3.1", "a token is presented whose issue is not in the capture, though the issuer is"},
+	{"token-kind", record.Warning, "TS 33.180 B.10", "a token is presented as an access token and was issued as another kind"},
+	{"pkce-mismatch", record.Error, "RFC 7636 4.6", "code verifier and code challenge do not fit"},
+	{"code-reuse", record.Warning, "RFC 6749 4.1.2", "an authorisation code is used twice"},
+	{"kms-user", record.Warning, "TS 33.180 5.1.3.1", "the KMS provides keys of a user whom the token does not name"},
 	{"csk-replaced", record.Warning, "TS 33.180 9.2.1.2", "a CSK is used after it was replaced"},
 }
 

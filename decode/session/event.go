@@ -21,6 +21,8 @@ type Event struct {
 	Label     string // ladder: what the message is, when it is not the start line alone
 	Message
 	Inner   []Message // message/sip bodies, in order
+	HTTP    *HTTP     // an HTTP message: then Message has its start line only
+	Host    string    // name of the server that an HTTP request is for
 	Ciphers []Cipher  // every encrypted element whose key is named
 }
 
@@ -73,7 +75,7 @@ type Body struct {
 	Digest     uint64
 }
 
-// A Service is one of the three mission critical services.
+// A Service is one of the three mission critical services, or a server of TS 33.180 5.1.3.1 that is asked over HTTP.
 type Service uint8
 
 const (
@@ -89,6 +91,9 @@ var serviceNames = [...]string{"mcptt", "mcvideo", "mcdata"}
 func (s Service) String() string {
 	if int(s) < len(serviceNames) {
 		return serviceNames[s]
+	}
+	if s.HTTP() {
+		return webNames[s-services]
 	}
 	return "Service(" + strconv.Itoa(int(s)) + ")"
 }
@@ -154,6 +159,7 @@ type Token struct {
 	Scope       string
 	Exp         int64
 	HasExp      bool
+	Recording   bool // mcrec_id is there: for a recording server
 }
 
 // Info is one mcptt-info, mcvideo-info or mcdata-info body.
@@ -250,7 +256,7 @@ func (e *Event) frame() uint64 {
 // compact returns a copy that keeps what a ladder needs.
 func (e *Event) compact() *Event {
 	c := *e
-	c.Message.Details, c.Inner, c.Ciphers = nil, nil, nil
+	c.Message.Details, c.Inner, c.Ciphers, c.HTTP = nil, nil, nil, nil
 	c.From, c.To, c.Branch, c.RequestURI = Party{}, Party{}, "", ""
 	c.Label = e.label()
 	return &c
@@ -260,6 +266,9 @@ func (e *Event) compact() *Event {
 func (e *Event) label() string {
 	if e.Label != "" {
 		return e.Label
+	}
+	if e.HTTP != nil {
+		return e.HTTP.words(e.Request)
 	}
 	d := e.details()
 	var b []byte

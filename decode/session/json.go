@@ -55,6 +55,50 @@ type jsonSession struct {
 	Evidence        []jsonEvidence   `json:"evidence,omitempty"`
 	History         []jsonTransition `json:"history,omitempty"`
 	Lost            int              `json:"left_out,omitempty"`
+	Server          string           `json:"server,omitempty"`
+	Identities      []string         `json:"identities,omitempty"`
+	OAuthClient     string           `json:"oauth_client,omitempty"`
+	Actions         []jsonAction     `json:"actions,omitempty"`
+	KeySets         []jsonKeySet     `json:"key_sets,omitempty"`
+	TrK             string           `json:"trk_id,omitempty"`
+	InK             string           `json:"ink_id,omitempty"`
+	Learned         int              `json:"keys_taken_over,omitempty"`
+	Issued          []string         `json:"issued_tokens,omitempty"`
+	From            int              `json:"continues,omitempty"`
+}
+
+type jsonAction struct {
+	What     string  `json:"action"`
+	Number   uint64  `json:"number,omitempty"`
+	Frame    uint64  `json:"frame,omitempty"`
+	Status   int     `json:"status,omitempty"`
+	Outcome  string  `json:"answer,omitempty"`
+	Response float64 `json:"response_time_ms,omitempty"`
+}
+
+type jsonKeySet struct {
+	User    string `json:"user,omitempty"`
+	KMS     string `json:"kms,omitempty"`
+	Period  int64  `json:"key_period_no"`
+	Start   string `json:"period_start,omitempty"`
+	End     string `json:"period_end,omitempty"`
+	State   string `json:"state,omitempty"`
+	Revoked bool   `json:"revoked,omitempty"`
+}
+
+type jsonIssued struct {
+	Number  uint64 `json:"number"`
+	Frame   uint64 `json:"frame,omitempty"`
+	Time    string `json:"time,omitempty"`
+	Session int    `json:"session,omitempty"`
+	Client  string `json:"client_id,omitempty"`
+}
+
+type jsonShown struct {
+	Number  uint64 `json:"number"`
+	Frame   uint64 `json:"frame,omitempty"`
+	Service string `json:"service"`
+	Session int    `json:"session,omitempty"`
 }
 
 type jsonPlace struct {
@@ -105,6 +149,9 @@ type jsonToken struct {
 	Scopes      []string `json:"scopes,omitempty"`
 	Expires     string   `json:"expires,omitempty"`
 	Expired     *bool    `json:"expired,omitempty"`
+
+	Kind   string      `json:"kind,omitempty"`
+	Issued *jsonIssued `json:"issued,omitempty"`
 }
 
 type jsonResponse struct {
@@ -187,6 +234,9 @@ func (s *Session) AppendJSON(dst []byte) []byte {
 		if x, ok := s.TokenExpired(); ok {
 			o.Expired = &x
 		}
+		if x := s.Trail; x != nil && x.Fingerprint == s.Token.Fingerprint {
+			o.Kind, o.Issued = x.Kind, x.jsonIssued()
+		}
 		j.Token = o
 	}
 	if s.Profile >= 0 {
@@ -211,14 +261,48 @@ func (s *Session) AppendJSON(dst []byte) []byte {
 	for _, h := range s.History {
 		j.History = append(j.History, jsonTransition{when(h.Time), h.Number, h.Frame, h.From.String(), h.To.String(), h.Cause})
 	}
+	s.webJSON(&j)
+	return appendLine(dst, &j, "session")
+}
+
+// appendLine appends a JSON object as one line.
+func appendLine(dst []byte, v any, record string) []byte {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
-	if err := enc.Encode(&j); err != nil {
-		// Nothing in the structure can fail: texts are made valid UTF-8 by the encoder, numbers are finite.
-		return append(dst, `{"schema":"`+Schema+`","record":"session","error":"cannot be written"}`...)
+	if err := enc.Encode(v); err != nil {
+		// Nothing in the structures can fail: texts are made valid UTF-8 by the encoder, numbers are finite.
+		return append(dst, `{"schema":"`+Schema+`","record":"`+record+`","error":"cannot be written"}`...)
 	}
 	return append(dst, bytes.TrimSuffix(b.Bytes(), []byte("\n"))...)
+}
+
+// webJSON adds what only an authorisation over HTTP has.
+func (s *Session) webJSON(j *jsonSession) {
+	j.Server, j.Identities, j.OAuthClient, j.TrK, j.InK, j.Learned, j.From = s.Server, s.Members, s.OAuthClient, s.TrK, s.InK, s.Learned, s.From
+	for _, a := range s.Actions {
+		j.Actions = append(j.Actions, jsonAction{a.What, a.Number, a.Frame, a.Status, a.Outcome, ms(a.NS)})
+	}
+	for _, k := range s.KeySets {
+		o := jsonKeySet{User: k.User, KMS: k.KMS, Period: k.PeriodNo, State: k.State, Revoked: k.Revoked}
+		if k.Start != 0 {
+			o.Start = when(k.Start)
+		}
+		if k.End != 0 {
+			o.End = when(k.End)
+		}
+		j.KeySets = append(j.KeySets, o)
+	}
+	for _, x := range s.Tokens {
+		j.Issued = append(j.Issued, x.Fingerprint)
+	}
+}
+
+func (x *Trail) jsonIssued() *jsonIssued {
+	if x.Issued == nil {
+		return nil
+	}
+	return &jsonIssued{x.Issued.Number, x.Issued.Frame, when(x.Issued.Time), x.IssuedBy, x.IssuedTo}
 }
 
 // maxSeconds is what nanoseconds in 64 bits can hold.
@@ -250,6 +334,18 @@ func (s *Session) Redacted(name func(string) string) *Session {
 	c.IMPU, c.MCID, c.Primary, c.ClientID = id(s.IMPU), id(s.MCID), id(s.Primary), id(s.ClientID)
 	c.Contact, c.Instance, c.GRUU, c.Aliases = id(s.Contact), id(s.Instance), id(s.GRUU), ids(s.Aliases)
 	c.Token.ClientID = id(s.Token.ClientID)
+	if s.Trail != nil {
+		c.Trail = s.Trail.Redacted(name)
+	}
+	c.Tokens = nil
+	for _, x := range s.Tokens {
+		c.Tokens = append(c.Tokens, x.Redacted(name))
+	}
+	c.Members, c.Server, c.Subject, c.OAuthClient = ids(s.Members), id(s.Server), id(s.Subject), id(s.OAuthClient)
+	c.KeySets = slices.Clone(s.KeySets)
+	for i := range c.KeySets {
+		c.KeySets[i].User = id(c.KeySets[i].User)
+	}
 	for i, x := range s.Token.IDs {
 		c.Token.IDs[i] = id(x)
 	}
@@ -266,7 +362,7 @@ func (s *Session) Redacted(name func(string) string) *Session {
 	for i := range c.Evidence {
 		v := &c.Evidence[i]
 		switch v.Fact {
-		case "mc_id", "client_id", "primary_id", "third_party_register":
+		case "mc_id", "client_id", "primary_id", "third_party_register", "mcptt_id", "mcvideo_id", "mcdata_id", "kms_user", "oauth_client", "server", "trk", "ink", "new_trk", "new_ink":
 			v.Value = id(v.Value)
 		case "binding":
 			a, b, _ := strings.Cut(v.Value, " = ")
@@ -294,6 +390,17 @@ func (s *Session) Redacted(name func(string) string) *Session {
 			}
 		}
 		return text
+	}
+	for i := range c.Evidence {
+		if c.Evidence[i].Fact == "keys_provisioned" {
+			c.Evidence[i].Value = hide(c.Evidence[i].Value)
+		}
+	}
+	c.TrK, c.InK = id(s.TrK), id(s.InK) // named after the user
+	c.Actions = slices.Clone(s.Actions)
+	for i := range c.Actions {
+		a := &c.Actions[i]
+		a.What, a.Outcome = hide(a.What), hide(a.Outcome)
 	}
 	c.Cause = hide(s.Cause)
 	c.History = slices.Clone(s.History)

@@ -15,7 +15,8 @@ type LadderOptions struct {
 	Width int // columns; 0 means 100, less than 40 is 40
 	Color bool
 	ASCII bool
-	// Names gives hosts a name; a host without one has the name of its Via header fields, or its address.
+	// Names gives hosts a name; a host without one has the name of its Via header fields or of the Host field of requests
+	// to it, or its address.
 	Names map[netip.Addr]string
 }
 
@@ -54,6 +55,9 @@ func flowOf(events []*Event, names map[netip.Addr]string, most int) flow {
 	}
 	via := map[netip.Addr]string{}
 	for _, e := range events {
+		if e != nil && e.Request && e.Host != "" && via[e.Dst.Addr()] == "" {
+			via[e.Dst.Addr()] = e.Host // the server of an HTTP request
+		}
 		if e == nil || !e.Request || e.SentBy == "" || via[e.Src.Addr()] != "" {
 			continue
 		}

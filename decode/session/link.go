@@ -17,15 +17,18 @@ type Link struct {
 	HasTime    bool
 	ResponseNS int64  // from the first copy of the request to this response
 	Repeat     uint64 // number of the message that this one repeats
+	Server     string // over HTTP: host name of the server
+	Token      *Trail // that the session presents, or was issued
 }
 
 // Kinds are the values of session.kind.
-var Kinds = []string{"register", "publish", "settings", "migration", "third_party_register", "refresh", "log_off", "registration", "subscription", "notification", "key_download", "use", "transaction"}
+var Kinds = []string{"register", "publish", "settings", "migration", "third_party_register", "refresh", "log_off", "registration", "subscription", "notification", "key_download", "use", "transaction",
+	kindAuthorise, kindTokens, kindKeys, kindConfig, kindGroups, kindRecording, kindWeb}
 
 var (
 	fSession = record.Register(record.Field{Name: "session", Title: "Session", Clause: "TS 33.180 5.1.3.1", Kind: record.Object})
 	fKind    = record.Register(record.Field{Name: "session.kind", Title: "What the message is to the session", Clause: "TS 24.379 7.2", Kind: record.String})
-	fService = record.Register(record.Field{Name: "session.service", Title: "Service: mcptt, mcvideo or mcdata", Clause: "TS 24.379 7.1", Kind: record.String})
+	fService = record.Register(record.Field{Name: "session.service", Title: "Service", Clause: "TS 33.180 5.1.3.1", Kind: record.String})
 	fIMPU    = record.Register(record.Field{Name: "session.impu", Title: "Public user identity", Clause: "TS 33.180 5.1.3.1", Kind: record.String, Identity: true})
 	fMCID    = record.Register(record.Field{Name: "session.mc_id", Title: "MC service ID bound to it", Clause: "TS 33.180 5.1.3.1", Kind: record.String, Identity: true})
 	fMCPTTID = record.Register(record.Field{Name: "session.mcptt_id", Title: "MCPTT ID bound to it", Clause: "TS 24.379 7.3.2", Kind: record.String, Identity: true})
@@ -35,6 +38,13 @@ var (
 	fRequest = record.Register(record.Field{Name: "session.request", Title: "Number of the request that the message answers", Clause: "RFC 3261 17.1.3", Kind: record.Uint})
 	fTime    = record.Register(record.Field{Name: "session.response_time_ms", Title: "Milliseconds from the request's first copy to this response", Clause: "RFC 3261 17.1.3", Kind: record.Uint})
 	fRepeat  = record.Register(record.Field{Name: "session.repeat_of", Title: "Number of the message that this one repeats", Clause: "RFC 3261 17.2", Kind: record.Uint})
+
+	fServer      = record.Register(record.Field{Name: "session.server", Title: "Server", Clause: "TS 33.180 5.1.3.1", Kind: record.String})
+	fToken       = record.Register(record.Field{Name: "session.token", Title: "Token", Clause: "TS 33.180 B.2.2", Kind: record.Object})
+	fTokenPrint  = record.Register(record.Field{Name: "session.token.fingerprint", Title: "Fingerprint", Clause: "mcxdump", Kind: record.String})
+	fTokenKind   = record.Register(record.Field{Name: "session.token.kind", Title: "Issued as", Clause: "TS 33.180 B.2", Kind: record.String})
+	fTokenIssued = record.Register(record.Field{Name: "session.token.issued_in", Title: "Issued in message", Clause: "TS 33.180 B.4.2", Kind: record.Uint})
+	fTokenShown  = record.Register(record.Field{Name: "session.token.presented", Title: "Presented so far", Clause: "TS 33.180 5.1.3.1", Kind: record.Uint})
 )
 
 // AppendNodes adds a link to a record as the object "session".
@@ -65,5 +75,7 @@ func AppendNodes(b *record.Builder, l *Link) {
 	if l.Repeat != 0 {
 		b.Num(fRepeat, int64(l.Repeat), record.Place{})
 	}
+	str(fServer, l.Server)
+	appendTrail(b, l.Token)
 	b.Close()
 }

@@ -103,6 +103,78 @@ const (
 	cCalledParty
 	cProfile
 	cMultiple
+	cHTTP
+	cHTTPType
+	cHTTPVersion
+	cHTTPMethod
+	cHTTPTarget
+	cHTTPHost
+	cHTTPStatus
+	cHTTPReason
+	cHTTPExchange
+	cHTTPAuth
+	cHTTPAuthHeader
+	cHTTPScheme
+	cHTTPParams
+	cHTTPClaims
+	cHTTPFingerprint
+	cHTTPRequest
+	cHTTPReqTarget
+	cHTTPReqHost
+	cKMS
+	cKMSOperation
+	cKMSUser
+	cKMSURI
+	cKMSClient
+	cKMSTrK
+	cKMSInK
+	cKMSError
+	cKMSErrorCode
+	cKMSErrorText
+	cKMSSignature
+	cKMSSignState
+	cKMSCerts
+	cKMSSets
+	cKMSSetUser
+	cKMSSetKMS
+	cKMSSetNumber
+	cKMSSetStart
+	cKMSSetEnd
+	cKMSSetRevoked
+	cKMSSetKey
+	cKMSNewTrK
+	cKMSNewTrKName
+	cKMSNewInK
+	cKMSNewInKName
+	cKMSLearned
+	cKMSLearnedNumber
+	cIdM
+	cIdMMessage
+	cIdMGrant
+	cIdMClient
+	cIdMScope
+	cIdMRedirect
+	cIdMState
+	cIdMChallenge
+	cIdMMethod
+	cIdMCode
+	cIdMProof
+	cIdMResource
+	cIdMExpires
+	cIdMTokens
+	cIdMTokenKind
+	cIdMTokenPrint
+	cIdMTokenClaims
+	cIdMError
+	cIdMErrorCode
+	cIdMErrorText
+	cXCAP
+	cXCAPAUID
+	cXCAPTree
+	cXCAPUser
+	cXCAPDocument
+	cXCAPSelector
+	cXCAPKind
 )
 
 // fieldCodes maps the names of the register to codes; info elements are added for each service.
@@ -130,6 +202,27 @@ var fieldCodes = map[string]code{
 	"mcptt_info": cInfoMCPTT, "mcvideo_info": cInfoMCVideo, "mcdata_info": cInfoMCData,
 }
 
+// webCodes are those of HTTP and of the services over it.
+var webCodes = map[string]code{
+	"http": cHTTP, "http.type": cHTTPType, "http.version": cHTTPVersion, "http.method": cHTTPMethod, "http.target": cHTTPTarget, "http.host": cHTTPHost,
+	"http.status": cHTTPStatus, "http.reason": cHTTPReason, "http.exchange": cHTTPExchange,
+	"http.authorization": cHTTPAuth, "http.authorization.header": cHTTPAuthHeader, "http.authorization.scheme": cHTTPScheme, "http.authorization.params": cHTTPParams,
+	"http.authorization.claims": cHTTPClaims, "http.authorization.fingerprint": cHTTPFingerprint,
+	"http.request": cHTTPRequest, "http.request.target": cHTTPReqTarget, "http.request.host": cHTTPReqHost,
+	"kms": cKMS, "kms.operation": cKMSOperation, "kms.user_uri": cKMSUser, "kms.kms_uri": cKMSURI, "kms.client_id": cKMSClient, "kms.trk_id": cKMSTrK, "kms.ink_id": cKMSInK,
+	"kms.error": cKMSError, "kms.error.code": cKMSErrorCode, "kms.error.text": cKMSErrorText, "kms.signature": cKMSSignature, "kms.signature.state": cKMSSignState,
+	"kms.certificates": cKMSCerts, "kms.key_sets": cKMSSets, "kms.key_sets.user_uri": cKMSSetUser, "kms.key_sets.kms_uri": cKMSSetKMS, "kms.key_sets.key_period_no": cKMSSetNumber,
+	"kms.key_sets.period_start": cKMSSetStart, "kms.key_sets.period_end": cKMSSetEnd, "kms.key_sets.revoked": cKMSSetRevoked, "kms.key_sets.user_decrypt_key": cKMSSetKey,
+	"kms.new_transport_key": cKMSNewTrK, "kms.new_transport_key.name": cKMSNewTrKName, "kms.new_integrity_key": cKMSNewInK, "kms.new_integrity_key.name": cKMSNewInKName,
+	"kms.learned": cKMSLearned, "kms.learned.certificates": cKMSLearnedNumber, "kms.learned.user_keys": cKMSLearnedNumber,
+	"kms.learned.transport_keys": cKMSLearnedNumber, "kms.learned.integrity_keys": cKMSLearnedNumber,
+	"idm": cIdM, "idm.message": cIdMMessage, "idm.grant_type": cIdMGrant, "idm.client_id": cIdMClient, "idm.scope": cIdMScope, "idm.redirect_uri": cIdMRedirect, "idm.state": cIdMState,
+	"idm.code_challenge": cIdMChallenge, "idm.code_challenge_method": cIdMMethod, "idm.code_fingerprint": cIdMCode, "idm.verifier_challenge": cIdMProof, "idm.resource": cIdMResource,
+	"idm.expires_in": cIdMExpires, "idm.tokens": cIdMTokens, "idm.tokens.kind": cIdMTokenKind, "idm.tokens.fingerprint": cIdMTokenPrint, "idm.tokens.claims": cIdMTokenClaims,
+	"idm.error": cIdMError, "idm.error.code": cIdMErrorCode, "idm.error.description": cIdMErrorText,
+	"xcap": cXCAP, "xcap.auid": cXCAPAUID, "xcap.tree": cXCAPTree, "xcap.user": cXCAPUser, "xcap.document": cXCAPDocument, "xcap.selector": cXCAPSelector, "xcap.kind": cXCAPKind,
+}
+
 var infoCodes = map[string]code{
 	"access_token": cToken, "access_token.claims": cClaims, "access_token.fingerprint": cFingerprint, "client_id": cClientID,
 	"request_uri": cInfoRequest, "calling_user_id": cCallingUser, "called_party_id": cCalledParty, "selected_user_profile_index": cProfile,
@@ -150,6 +243,9 @@ var codes = sync.OnceValue(func() []code {
 		t[ref.Field.ID()] = c
 	}
 	for name, c := range fieldCodes {
+		set(name, c)
+	}
+	for name, c := range webCodes {
 		set(name, c)
 	}
 	for _, s := range serviceNames {
@@ -189,6 +285,13 @@ func Read(r *record.Record) *Event {
 				rd.sip(e, i, &e.Message)
 				found = true
 			}
+		case cHTTP:
+			if !found {
+				rd.http(e, i)
+				found = true
+			}
+		case cKMS, cIdM, cXCAP:
+			rd.webService(e, i)
 		case cBodies:
 			rd.body(e, i, &e.Message)
 		}
@@ -198,6 +301,9 @@ func Read(r *record.Record) *Event {
 	}
 	if e.Details == nil {
 		e.Details = &Details{Expires: -1}
+	}
+	if h := e.HTTP; h != nil && e.Request && h.recording() {
+		h.Record = e.Method + " " + h.Path
 	}
 	if len(r.Sources) > 0 {
 		e.Digest = maphash.Bytes(digestSeed, r.Sources[0].Data)
@@ -576,6 +682,8 @@ func (rd *reader) body(e *Event, i int, m *Message) {
 			}
 		case cXML:
 			rd.profile(j, d)
+		case cKMS, cIdM, cXCAP:
+			rd.webService(e, j)
 		case cSIP:
 			if len(e.Inner) < maxEmbeds {
 				var in Message
@@ -724,27 +832,34 @@ func (rd *reader) token(i int) Token {
 		case cFingerprint:
 			t.Fingerprint = text(n.Str)
 		case cClaims:
-			rd.kids(j, func(_ int, _ code, n *record.Node) {
-				switch n.Key {
-				case "mcptt_id":
-					t.IDs[MCPTT] = clipText(jsonText(n.Str), maxText)
-				case "mcvideo_id":
-					t.IDs[MCVideo] = clipText(jsonText(n.Str), maxText)
-				case "mcdata_id":
-					t.IDs[MCData] = clipText(jsonText(n.Str), maxText)
-				case "client_id":
-					t.ClientID = clipText(jsonText(n.Str), maxText)
-				case "iss":
-					t.Issuer = clipText(jsonText(n.Str), maxText)
-				case "scope":
-					t.Scope = clipText(jsonText(n.Str), maxScope)
-				case "exp":
-					t.Exp, t.HasExp = jsonSeconds(n.Str)
-				}
-			})
+			rd.claims(j, &t)
 		}
 	})
 	return t
+}
+
+// claims reads those claims of a token that matter.
+func (rd *reader) claims(i int, t *Token) {
+	rd.kids(i, func(_ int, _ code, n *record.Node) {
+		switch n.Key {
+		case "mcptt_id":
+			t.IDs[MCPTT] = clipText(jsonText(n.Str), maxText)
+		case "mcvideo_id":
+			t.IDs[MCVideo] = clipText(jsonText(n.Str), maxText)
+		case "mcdata_id":
+			t.IDs[MCData] = clipText(jsonText(n.Str), maxText)
+		case "client_id":
+			t.ClientID = clipText(jsonText(n.Str), maxText)
+		case "iss":
+			t.Issuer = clipText(jsonText(n.Str), maxText)
+		case "scope":
+			t.Scope = clipText(jsonText(n.Str), maxScope)
+		case "mcrec_id":
+			t.Recording = n.Str != ""
+		case "exp":
+			t.Exp, t.HasExp = jsonSeconds(n.Str)
+		}
+	})
 }
 
 func (rd *reader) entity(i int) Entity {

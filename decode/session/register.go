@@ -316,6 +316,9 @@ func (t *Tracker) learn(e *Event, s *Session, m *Message, in *Info) {
 		if s.How != ByMigration && tok.Issuer != "" && s.user != nil && !slices.Contains(s.user.issuers, tok.Issuer) && len(s.user.issuers) < 8 {
 			s.user.issuers = append(s.user.issuers, tok.Issuer)
 		}
+		if in.Token.Fingerprint != "" {
+			t.present(e, s, &tok, in.Service, in.Body, fieldOf(in.Service, "access_token"))
+		}
 		if id := tok.IDs[in.Service]; id != "" {
 			t.bindUser(e, s, id, fieldOf(in.Service, "access_token.claims."+s.Service.String()+"_id"), in.Token.KeyID)
 		}

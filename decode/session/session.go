@@ -81,6 +81,20 @@ type Session struct {
 	evicted    bool
 	bodies     []uint64
 	callID     string
+	exchange   *exchange // over HTTP: the one whose answer is awaited
+
+	// Of an authorisation over HTTP.
+	Server      string   // host name
+	Members     []string // MC service IDs that it speaks of: of the token, UserUri, the user of an XCAP path
+	Subject     string   // sub of the token
+	OAuthClient string   // client_id of the IdM's request
+	Actions     []Action
+	KeySets     []KeySet // that the KMS provided
+	TrK, InK    string   // names of the transport and the integrity key
+	Learned     int      // keys that mcxdump took over from it
+	Trail       *Trail   // of the token last presented, or issued
+	Tokens      []*Trail // issued by the IdM
+	From        int      // session that it goes on from: whose refresh or security token was used
 }
 
 // Evidence says which message gave a fact.
@@ -215,12 +229,17 @@ func (s *Session) Is(who string) bool {
 	if who == "" {
 		return false
 	}
-	for _, x := range append([]string{s.IMPU, s.MCID, s.Primary, s.ClientID, s.Contact, s.Instance}, s.Aliases...) {
+	for _, x := range slices.Concat([]string{s.IMPU, s.MCID, s.Primary, s.ClientID, s.Contact, s.Instance, s.Subject}, s.Aliases, s.Members) {
 		if x != "" && (sameURI(x, who) || strings.Contains(strings.ToLower(x), who)) {
 			return true
 		}
 	}
 	return false
+}
+
+// Mentions reports whether an identity of the session contains a text.
+func (s *Session) Mentions(text string) bool {
+	return slices.ContainsFunc(slices.Concat([]string{s.IMPU, s.MCID, s.Primary, s.ClientID, s.OAuthClient}, s.Aliases, s.Members), func(x string) bool { return strings.Contains(x, text) })
 }
 
 // Scopes are the scopes of the token.
@@ -427,7 +446,7 @@ func (t *Tracker) dropSession(s *Session) {
 	old := s.events
 	s.events = &eventList{list: old.list}
 	old.list, old.skip = nil, 1<<30
-	s.user, s.attempt = nil, nil
+	s.user, s.attempt, s.exchange = nil, nil, nil
 }
 
 // settle gives a session the state that holds when nothing more is known of it.
@@ -436,15 +455,23 @@ func (t *Tracker) settle(s *Session) {
 	if s.State == Requested {
 		t.move(s, Unknown, nil, "the answer is not in the capture")
 	}
-	s.attempt = nil
+	s.attempt, s.exchange = nil, nil
+}
+
+// openSession opens a session.
+func (t *Tracker) openSession(impu string, svc Service, how string, e *Event) *Session {
+	t.nextID++
+	s := &Session{ID: t.nextID, IMPU: impu, Service: svc, How: how, Profile: -1, File: e.File, First: t.now, Last: t.now,
+		FirstNumber: e.Number, FirstFrame: e.frame(), events: &eventList{}}
+	t.stats.Sessions++
+	t.sessions.put(t.sessionKey(s), s)
+	return s
 }
 
 // newSession opens a session of a user.
 func (t *Tracker) newSession(u *user, svc Service, how string, e *Event) *Session {
-	t.nextID++
-	s := &Session{ID: t.nextID, IMPU: u.impu, Service: svc, How: how, Profile: -1, File: e.File, First: t.now, Last: t.now,
-		FirstNumber: e.Number, FirstFrame: e.frame(), user: u, events: &eventList{}}
-	t.stats.Sessions++
+	s := t.openSession(u.impu, svc, how, e)
+	s.user = u
 	if len(u.sessions) >= t.cfg.Limits.PerUser {
 		// The oldest one that has ended makes room, else the oldest.
 		i := slices.IndexFunc(u.sessions, func(s *Session) bool { return !s.live() })
@@ -454,7 +481,6 @@ func (t *Tracker) newSession(u *user, svc Service, how string, e *Event) *Sessio
 		t.stats.EvictedPerUser++
 	}
 	u.sessions = append(u.sessions, s)
-	t.sessions.put(t.sessionKey(s), s)
 	return s
 }
 
@@ -516,6 +542,11 @@ func (t *Tracker) resolve(u *user, c clue) *Session {
 func (l *Link) of(s *Session, kind string) *Link {
 	l.Session, l.Kind, l.Service, l.IMPU, l.MCID, l.ClientID = s, kind, s.Service.String(), s.IMPU, s.MCID, s.ClientID
 	l.State, l.Reason = s.State.String(), s.Cause
+	if s.Service.HTTP() {
+		l.Server, l.Token = s.Server, s.Trail
+	} else if s.Trail != nil && s.Trail.Issued != nil {
+		l.Token = s.Trail
+	}
 	if s.Service == MCPTT {
 		l.MCPTTID = s.MCID
 	}
@@ -539,7 +570,13 @@ func (t *Tracker) Add(e *Event) Effect {
 	}
 	t.clock(e.Time)
 	t.age()
+	t.ageExchanges()
 	t.out, t.owns = nil, false
+	if e.HTTP != nil {
+		t.nonces(e)
+		t.profiles(e)
+		return t.effect(t.web(e))
+	}
 	t.single(e)
 	x, r := t.transact(e)
 	var l *Link
@@ -572,10 +609,14 @@ func (t *Tracker) Add(e *Event) Effect {
 			l = t.again(e, x.attempt, &Link{Kind: "transaction"}, false)
 		}
 	}
+	return t.effect(l)
+}
+
+// effect closes a message: what it did, with what was found.
+func (t *Tracker) effect(l *Link) Effect {
 	t.stats.Findings += uint64(len(t.out))
-	f := t.out
+	eff := Effect{Session: l, Findings: t.out}
 	t.out = nil
-	eff := Effect{Session: l, Findings: f}
 	if t.owns {
 		eff.Withdraw = keyChecks
 	}
@@ -691,6 +732,10 @@ func (t *Tracker) Finish() {
 	for x, ok := t.transactions.oldest(); ok; x, ok = t.transactions.oldest() {
 		t.transactions.drop()
 		t.ended(x)
+	}
+	for x, ok := t.exchanges.oldest(); ok; x, ok = t.exchanges.oldest() {
+		t.exchanges.drop()
+		t.webUnanswered(x)
 	}
 	for s := range t.sessions.each() {
 		t.settle(s)

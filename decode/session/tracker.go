@@ -11,6 +11,8 @@ type Limits struct {
 	Sessions      int // 16384 service authorisations
 	Publications  int // 16384 published states
 	Subscriptions int // 4096 subscriptions to poc-settings
+	Tokens        int // 16384 tokens, followed by fingerprint; as many codes, issuers and users of HTTP servers
+	Exchanges     int // 16384 HTTP requests that wait for their response
 	Nonces        int // 32768 fingerprints of IVs
 	Profiles      int // 4096 user profile documents
 	Events        int // 32768 messages kept for ladders, over all sessions
@@ -28,7 +30,7 @@ func LimitsFor(memory int64) Limits {
 		return l
 	}
 	f := float64(memory) / defaultMemory
-	for _, p := range []*int{&l.Transactions, &l.Users, &l.Sessions, &l.Publications, &l.Subscriptions, &l.Nonces, &l.Profiles, &l.Events} {
+	for _, p := range []*int{&l.Transactions, &l.Users, &l.Sessions, &l.Publications, &l.Subscriptions, &l.Tokens, &l.Exchanges, &l.Nonces, &l.Profiles, &l.Events} {
 		*p = int(min(max(float64(*p)*f, 64), 1<<30))
 	}
 	return l
@@ -45,6 +47,8 @@ func (l Limits) withDefaults() Limits {
 	def(&l.Sessions, 16384)
 	def(&l.Publications, 16384)
 	def(&l.Subscriptions, 4096)
+	def(&l.Tokens, 16384)
+	def(&l.Exchanges, 16384)
 	def(&l.Nonces, 32768)
 	def(&l.Profiles, 4096)
 	def(&l.Events, 32768)
@@ -92,6 +96,12 @@ type Stats struct {
 	EvictedEvents               uint64 // messages that a ladder lacks
 	EvictedPerUser              uint64
 	EvictedFacts                uint64
+	HTTPRequests, HTTPAnswered  uint64
+	HTTPUnanswered, HTTPOrphans uint64
+	Tokens                      uint64 // handed out by an IdM
+	EvictedTokens               uint64
+	EvictedGrants               uint64 // authorisation requests, codes, issuers and users of HTTP servers
+	EvictedExchanges            uint64
 }
 
 // An Effect is what a message did.
@@ -120,6 +130,11 @@ type Tracker struct {
 	subscribed   table[*subscription]
 	ivs          table[Cipher]
 	documents    table[*documents]
+	exchanges    table[*exchange]
+	servers      table[*Session] // by service, host and user or token
+	grants       table[*grant]   // by state, by code, by client
+	tokens       table[*Trail]   // by fingerprint
+	issuers      table[struct{}]
 	queue        queue
 	nextID       int
 
@@ -144,6 +159,11 @@ func NewTracker(c Config) *Tracker {
 	t.subscribed = newTable[*subscription](c.Limits.Subscriptions, nil)
 	t.ivs = newTable[Cipher](c.Limits.Nonces, nil)
 	t.documents = newTable[*documents](c.Limits.Profiles, nil)
+	t.exchanges = newTable(c.Limits.Exchanges, t.webUnanswered)
+	t.servers = newTable[*Session](4*c.Limits.Tokens, nil)
+	t.grants = newTable[*grant](2*c.Limits.Tokens, nil)
+	t.tokens = newTable[*Trail](c.Limits.Tokens, nil)
+	t.issuers = newTable[struct{}](c.Limits.Tokens, nil)
 	return t
 }
 
@@ -173,5 +193,7 @@ func (t *Tracker) Stats() Stats {
 	s := t.stats
 	s.EvictedTransactions, s.EvictedUsers, s.EvictedSessions = t.transactions.evicted, t.users.evicted, t.sessions.evicted
 	s.EvictedPublications, s.EvictedSubscriptions, s.EvictedNonces, s.EvictedProfiles = t.publications.evicted, t.subscribed.evicted, t.ivs.evicted, t.documents.evicted
+	s.EvictedTokens, s.EvictedExchanges = t.tokens.evicted, t.exchanges.evicted
+	s.EvictedGrants = t.grants.evicted + t.servers.evicted + t.issuers.evicted
 	return s
 }
