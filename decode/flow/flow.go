@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/mcxdump/mcxdump/decode/record"
+	"github.com/mcxdump/mcxdump/internal/tlsopen"
 	"github.com/mcxdump/mcxdump/sipparse"
 )
 
@@ -105,7 +106,11 @@ type Decoder struct {
 	due     int64 // when expire is to be called, on the clock
 	frags   fragTable
 	streams streamTable
-	assocs  assocTable
+
+	sessions   *tlsopen.Sessions
+	tlsServers map[tlsServerKey]*tlsServer
+	tlsOrder   []tlsServerKey
+	assocs     assocTable
 
 	espKeys          espKeys
 	esps             espTable
@@ -129,6 +134,7 @@ func New(cfg Config, h Handler) *Decoder {
 	d.seed, d.due = maphash.MakeSeed(), never
 	d.frags.m = make(map[fragKey]*fragSet)
 	d.streams.m = make(map[flowKey]*stream)
+	d.sessions, d.tlsServers = tlsopen.NewSessions(d.cfg.TLSSessions), make(map[tlsServerKey]*tlsServer)
 	d.assocs.m = make(map[assocKey]*assoc)
 	d.esps.m = make(map[espKey]*espState)
 	d.espKeys, d.espPorts = newESPKeys(d.cfg.ESP), d.cfg.ESPPorts
@@ -190,6 +196,7 @@ func (d *Decoder) Flush() {
 	d.drain()
 	d.flushStreams() // what those datagrams carried
 	d.flushAssocs()
+	d.flushTLS()
 	d.flushESP()
 	d.due = never
 	d.cur = last

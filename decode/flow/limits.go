@@ -32,6 +32,12 @@ type Config struct {
 	// AllHTTP hands out every HTTP message. Otherwise only those of connections that have to do with mission critical
 	// services are, and the others are counted.
 	AllHTTP bool
+
+	TLSKeys      TLSKeys // nil: there are none
+	TLSServers   int     // kinds of findings about TLS connections, each of a server and a name, that are told apart; default 1024
+	TLSSessions  int     // TLS sessions whose master secret is remembered for those that resume them; default 1024
+	TLSHandshake int     // octets of one TLS handshake message; default 128 KiB
+	TLSQueue     int     // octets of TLS records that wait for the other direction or for a key, per direction; default 256 KiB
 }
 
 func (c Config) withDefaults() Config {
@@ -50,6 +56,13 @@ func (c Config) withDefaults() Config {
 	def(&c.GapWait, 5*time.Second)
 	def(&c.SPIs, 4096)
 	def(&c.HEPInflated, 1<<20)
+	def(&c.TLSServers, 1024)
+	def(&c.TLSSessions, 1024)
+	def(&c.TLSHandshake, 128<<10)
+	def(&c.TLSQueue, 256<<10)
+	if c.TLSKeys == nil {
+		c.TLSKeys = noTLSKeys{}
+	}
 	return c
 }
 
@@ -79,11 +92,12 @@ const (
 	LimitHTTPPending                 // requests that wait for responses: they are not tied to them
 	LimitHTTPHeld                    // octets that wait for the answer to a CONNECT or an upgrade: taken for the new protocol
 	LimitHEPInflated                 // Config.HEPInflated: the rest of a compressed message was left out
+	LimitTLSServers                  // Config.TLSServers: findings about further connections are counted only
 	NumLimits
 )
 
 var limitNames = [NumLimits]string{"depth", "memory", "streams", "stream-bytes", "stream-segments", "fragment-sets", "fragment-pieces", "associations", "assoc-bytes",
-	"esp-spis", "esp-tries", "http-head", "http-content", "http-pending", "http-held", "hep-inflated"}
+	"esp-spis", "esp-tries", "http-head", "http-content", "http-pending", "http-held", "hep-inflated", "tls-servers"}
 
 // String returns the name of the limit, in lower case with hyphens.
 func (l Limit) String() string {

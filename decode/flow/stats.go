@@ -60,7 +60,13 @@ type Stats struct {
 	StreamsHTTP     uint64 // directions that turned out to be HTTP
 	HTTPOther       uint64 // HTTP messages that were left out: nothing in them has to do with mission critical services
 	StreamsIgnored  uint64 // directions that were dropped from the road
-	StreamsTLS      uint64 // of them those that began like TLS
+	StreamsTLS      uint64 // directions of TLS connections
+
+	TLSConnections uint64 // connections that began with a handshake
+	TLSOpened      uint64 // of them decrypted
+	TLSNoKey       uint64 // of them without a key
+	TLSFailed      uint64 // of them ended by a fatal alert, not answered, or broken off in the handshake
+	TLSMidstream   uint64 // directions of connections that began before the capture
 
 	Fragments          uint64 // IP fragments
 	FragmentSets       uint64 // datagrams that came in fragments

@@ -24,6 +24,9 @@ func (d *Decoder) decide(st *stream) {
 		}
 		return
 	}
+	if d.tlsDecide(st, b) {
+		return
+	}
 	switch sipparse.StartPrefix(b) {
 	case sipparse.Yes:
 		d.beSIP(st, b, 0)
@@ -84,9 +87,6 @@ func (d *Decoder) decide(st *stream) {
 			st.spans.drop(st.off)
 			return
 		}
-	}
-	if len(b) > 2 && b[0] == 22 && b[1] == 3 { // a handshake record (RFC 8446 5.1)
-		d.stats.StreamsTLS++
 	}
 	d.ignore(st)
 }

@@ -47,6 +47,7 @@ const (
 	streamWS
 	streamHTTP // HTTP/1
 	streamHEP
+	streamTLS
 	streamClosed // ended: retransmissions are still known
 )
 
@@ -163,6 +164,7 @@ func (d *Decoder) segment(p *packet, seq, ack uint32, flags byte, b []byte) {
 			st.reset = d.clock.now
 			d.schedule(st)
 		}
+		d.tlsReset(k, true)
 		return // what a RST carries is not data (RFC 9293 3.10.7.3)
 	}
 	if flags&tcpSYN != 0 {
@@ -347,7 +349,9 @@ func (d *Decoder) dropWaiting(st *stream) {
 
 // deliver hands octets on that are next in order. origin appends where they came from, placed at an offset.
 func (d *Decoder) deliver(st *stream, b []byte, time int64, origin func(b []byte, at uint32, dst []record.Segment) []record.Segment) {
-	st.remember(st.off, b, d.seed)
+	if st.outer == nil {
+		st.remember(st.off, b, d.seed)
+	}
 	st.spans.add(st.off, b, time, origin)
 	st.off += int64(len(b))
 	st.nextSeq += uint32(len(b))
@@ -366,6 +370,8 @@ func (d *Decoder) deliver(st *stream, b []byte, time int64, origin func(b []byte
 		}
 		st.framer.Write(b)
 		d.frames(st)
+	case streamTLS:
+		d.tlsOctets(st, b, st.off-int64(len(b)))
 	case streamWS:
 		d.wsWrite(st, b)
 	case streamHTTP:
@@ -387,6 +393,11 @@ func (d *Decoder) gap(st *stream, n int64) {
 		st.spans.drop(st.off)
 		return
 	case streamSIP, streamWS, streamHEP:
+	case streamTLS:
+		if !st.tls.opened {
+			d.tlsGap(st, n, record.Finding{})
+			return
+		}
 	case streamHTTP:
 		if !st.conn.mcx {
 			d.httpGap(st, n)
@@ -404,7 +415,22 @@ func (d *Decoder) gap(st *stream, n int64) {
 	if st.cutAt == st.off {
 		text += ": the capture cut the frame off"
 	}
-	d.note(st, record.Finding{ID: "tcp-gap", Severity: record.Warning, Clause: "RFC 9293 3.4", Message: text, Frames: d.streamFrames(st)})
+	f := record.Finding{ID: "tcp-gap", Severity: record.Warning, Clause: "RFC 9293 3.4", Message: text, Frames: d.streamFrames(st)}
+	if st.state == streamTLS {
+		d.tlsGap(st, n, f)
+		return
+	}
+	d.note(st, f)
+	d.missing(st, n)
+}
+
+// missing tells the reader of a stream that is SIP, WebSocket or HTTP that n octets are missing, or an undecided one.
+func (d *Decoder) missing(st *stream, n int64) {
+	if st.state == streamProbe {
+		st.probe, st.tries = nil, midTries
+		st.spans.drop(st.off)
+		return
+	}
 	switch st.state {
 	case streamWS:
 		d.wsGap(st)
@@ -438,6 +464,11 @@ func (d *Decoder) streamFrames(st *stream) []uint64 {
 
 // note keeps a finding for the message that is open.
 func (d *Decoder) note(st *stream, f record.Finding) {
+	if st.state == streamTLS {
+		if st = st.tls.in[st.side]; st == nil || st.gone() {
+			return
+		}
+	}
 	if len(st.findings) < maxStreamErr {
 		st.findings = append(st.findings, f)
 	}
@@ -458,9 +489,15 @@ func (d *Decoder) tell(st *stream) {
 	}
 }
 
+// streamContextOf is streamContext without what is inside the stream.
+func (d *Decoder) streamContextOf(st *stream) Context {
+	return Context{Number: d.cur.Number, Time: d.cur.Time, File: st.file, Interface: st.iface, Transport: st.transport,
+		Encap: st.enc.names, Src: st.src, Dst: st.dst}
+}
+
 func (d *Decoder) streamContext(st *stream) Context {
-	c := Context{Number: d.cur.Number, Time: d.cur.Time, File: st.file, Interface: st.iface, Transport: st.transport,
-		Encap: st.enc.names, Src: st.src, Dst: st.dst, TLS: st.tlsInfo()}
+	c := d.streamContextOf(st)
+	c.TLS = st.tlsInfo()
 	if st.ws != nil {
 		c.Transport = st.wsTransport()
 	}
@@ -502,7 +539,18 @@ func (d *Decoder) settle(st *stream) {
 
 // account brings the octets held up to date.
 func (d *Decoder) account(st *stream) {
-	n := int64(streamCost)
+	if st.streamData != nil && st.outer != nil { // what is inside TLS counts with what carries it
+		if st = st.outer; st.list == nil {
+			return
+		}
+	}
+	n := streamCost + st.holds()
+	st.list.bytes += n - st.held
+	st.held = n
+}
+
+// holds is what a stream holds beside its entry.
+func (st *stream) holds() (n int64) {
 	if st.streamData != nil {
 		n += dataCost + int64(cap(st.probe)+st.waitBytes+len(st.wait)*pieceCost+len(st.spans.list)*spanCost)
 		if st.framer != nil {
@@ -517,16 +565,21 @@ func (d *Decoder) account(st *stream) {
 		if st.hep != nil {
 			n += int64(cap(st.hep.buf))
 		}
+		if st.state == streamTLS {
+			n += st.tls.tlsHeld(st.side)
+		}
 	}
 	if c := st.conn; c != nil && (c.sides[0] == st || c.sides[0] == nil) {
 		n += c.bytes()
 	}
-	st.list.bytes += n - st.held
-	st.held = n
+	return n
 }
 
 // closeStream hands out what is open and keeps the entry to know retransmissions.
 func (d *Decoder) closeStream(st *stream) {
+	if st.state == streamProbe {
+		d.tlsReset(st.key, false)
+	}
 	d.finish(st)
 	if d.peer(st) == nil { // nobody waits for what the connection knows
 		if r := d.streams.m[st.key.reverse()]; r != nil {
@@ -561,6 +614,9 @@ func (d *Decoder) finish(st *stream) {
 		d.flushFramer(st)
 	case streamWS:
 		d.wsFlush(st)
+	case streamTLS:
+		d.tlsFinish(st)
+		return
 	case streamHTTP:
 		d.httpFlush(st, st.fin && st.off >= st.finOff)
 	case streamHEP:

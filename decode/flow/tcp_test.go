@@ -15,10 +15,14 @@ type conn struct {
 	isn    uint32
 	ports  [2]int
 	layers []any // around IP
+	back   bool  // from the server
 }
 
 func (c *conn) segment(flags byte, off int, b string) []byte {
 	h := ipHeader{v6: c.v6, proto: protoTCP}
+	if c.back {
+		h.src, h.dst = "192.0.2.2", "192.0.2.1"
+	}
 	p := append(slices.Clone(c.layers), h, tcpHeader{sport: c.ports[0], dport: c.ports[1], seq: c.isn + 1 + uint32(off), flags: flags}, b)
 	return build(p...)
 }
@@ -417,15 +421,12 @@ func TestTCPMidstream(t *testing.T) {
 // TestTCPIgnored: a stream that is not SIP keeps only its entry, and comes back when SIP begins on it.
 func TestTCPIgnored(t *testing.T) {
 	b := request("BYE", 0)
-	for _, first := range []string{"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", "SSH-2.0-x\r\n", "\x00\x00\x00\x01", "HELO x\r\n"} {
+	for _, first := range []string{"SSH-2.0-x\r\n", "\x00\x00\x00\x01", "HELO x\r\n"} {
 		co, f := newConn(Config{})
 		co.syn()
 		co.data(0, first)
 		for i := range 100 {
 			co.data(1000*(i+1), strings.Repeat("\x17\x03\x03", 400))
-		}
-		if tls := first[0] == 22; tls != (f.d.stats.StreamsTLS == 1) {
-			t.Errorf("%q: %+v", first, f.d.stats)
 		}
 		if f.d.streams.bytes() > streamCost || f.d.stats.StreamsIgnored != 1 {
 			t.Errorf("%q: %d octets held, %+v", first, f.d.streams.bytes(), f.d.stats)

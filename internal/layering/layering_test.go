@@ -20,7 +20,7 @@ var allowed = map[string][]string{
 	"decode":                   {"decode/record", "decode/capture", "decode/flow", "sipparse", "mikeyparse", "keys", "internal/xmlpull", "internal/xmlsec"},
 	"decode/record":            nil,
 	"decode/capture":           {"decode/record", "internal/pcapng", "internal/bpf", "internal/hep"},
-	"decode/flow":              {"decode/record", "sipparse", "internal/esp", "internal/hep"},
+	"decode/flow":              {"decode/record", "sipparse", "internal/esp", "internal/hep", "internal/tlsopen"},
 	"decode/session":           {"decode/record", "sipparse"},
 	"sipparse":                 nil,
 	"mikeyparse":               nil,
@@ -42,6 +42,7 @@ var allowed = map[string][]string{
 	"internal/lab/known":       nil,
 	"internal/layering":        nil,
 	"internal/testkit":         nil,
+	"internal/tlsopen":         nil,
 	"internal/docgen":          {"decode", "decode/session", "decode/record", "output"},
 }
 
@@ -57,6 +58,7 @@ var outside = map[string][]string{
 	"keys/sakke/internal/fp":   {"golang.org/x/sys"},
 	"keys/eccsi":               {"filippo.io/nistec"},
 	"keys/eccsi/internal/p256": {"golang.org/x/sys"},
+	"internal/tlsopen":         {"golang.org/x/crypto"},
 }
 
 type pkg struct {

@@ -6,21 +6,23 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/mcxdump/mcxdump/internal/testkit"
 )
 
 // TestSuites opens a conversation in every suite of crypto/tls that it does not leave out by design, in pieces of
 // several sizes.
 func TestSuites(t *testing.T) {
-	certs := certificates(t)
+	certs := testkit.TLSCertificates(t)
 	for _, s := range goSuites() {
 		for _, v := range s.SupportedVersions {
 			if strings.Contains(s.Name, "RC4") {
 				continue
 			}
 			name := fmt.Sprintf("%s in %s", s.Name, VersionName(v))
-			k := &keyLog{}
+			k := &testkit.KeyLog{}
 			cfg := &tls.Config{CipherSuites: []uint16{s.ID}, MinVersion: v, MaxVersion: v, InsecureSkipVerify: true, KeyLogWriter: k, ServerName: "sip.example.org", NextProtos: []string{"h2"}}
-			log, errs := converse(cfg, &tls.Config{Certificates: certs, MinVersion: v, MaxVersion: v, CipherSuites: []uint16{s.ID}, NextProtos: []string{"h2"}}, lines)
+			log, errs := testkit.Converse(cfg, &tls.Config{Certificates: certs, MinVersion: v, MaxVersion: v, CipherSuites: []uint16{s.ID}, NextProtos: []string{"h2"}}, lines)
 			if errs[0] != nil {
 				t.Errorf("%s: %v", name, errs)
 				continue
@@ -35,7 +37,7 @@ func TestSuites(t *testing.T) {
 					t.Errorf("%s: %+v", name, c.info)
 				}
 			}
-			c, got := replay(log, &keyLog{}, nil, 0)
+			c, got := replay(log, &testkit.KeyLog{}, nil, 0)
 			if got.end != EndNoKey || !c.info.Finished || got.data[0].Len()+got.data[1].Len() > 0 || len(got.problems) > 0 {
 				t.Errorf("%s without a key: end %d %+v %+v", name, got.end, c.info, got.problems)
 			}
@@ -44,13 +46,13 @@ func TestSuites(t *testing.T) {
 }
 
 func TestRSAKey(t *testing.T) {
-	certs := certificates(t)
+	certs := testkit.TLSCertificates(t)
 	for _, v := range []uint16{tls.VersionTLS10, tls.VersionTLS11, tls.VersionTLS12} {
 		cfg := &tls.Config{CipherSuites: []uint16{tls.TLS_RSA_WITH_AES_128_CBC_SHA}, MinVersion: v, MaxVersion: v, InsecureSkipVerify: true, ClientSessionCache: tls.NewLRUClientSessionCache(4), ServerName: "a"}
 		srv := &tls.Config{Certificates: certs[1:], MinVersion: v, MaxVersion: v, CipherSuites: cfg.CipherSuites}
-		k, sess := &keyLog{rsa: testRSA}, NewSessions(10)
+		k, sess := &testkit.KeyLog{RSA: testkit.TLSKey}, NewSessions(10)
 		for i := range 2 {
-			log, errs := converse(cfg, srv, lines)
+			log, errs := testkit.Converse(cfg, srv, lines)
 			if errs[0] != nil {
 				t.Fatal(errs)
 			}
@@ -67,13 +69,13 @@ func TestRSAKey(t *testing.T) {
 }
 
 func TestResumption(t *testing.T) {
-	certs := certificates(t)
+	certs := testkit.TLSCertificates(t)
 	for _, v := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
-		k, sess := &keyLog{}, NewSessions(10) // the client of crypto/tls does not log the secret of a session that it resumes in TLS 1.2
+		k, sess := &testkit.KeyLog{}, NewSessions(10) // the client of crypto/tls does not log the secret of a session that it resumes in TLS 1.2
 		cfg := &tls.Config{MinVersion: v, MaxVersion: v, InsecureSkipVerify: true, ClientSessionCache: tls.NewLRUClientSessionCache(4), ServerName: "a", KeyLogWriter: k}
 		srv := &tls.Config{Certificates: certs}
 		for i := range 2 {
-			log, errs := converse(cfg, srv, lines)
+			log, errs := testkit.Converse(cfg, srv, lines)
 			if errs[0] != nil {
 				t.Fatal(errs)
 			}
@@ -87,9 +89,9 @@ func TestResumption(t *testing.T) {
 }
 
 func TestHelloRetry(t *testing.T) {
-	k := &keyLog{}
+	k := &testkit.KeyLog{}
 	cfg := &tls.Config{InsecureSkipVerify: true, KeyLogWriter: k, CurvePreferences: []tls.CurveID{tls.X25519, tls.CurveP384}}
-	log, errs := converse(cfg, &tls.Config{Certificates: certificates(t), CurvePreferences: []tls.CurveID{tls.CurveP384}}, lines)
+	log, errs := testkit.Converse(cfg, &tls.Config{Certificates: testkit.TLSCertificates(t), CurvePreferences: []tls.CurveID{tls.CurveP384}}, lines)
 	if errs[0] != nil {
 		t.Fatal(errs)
 	}
@@ -102,7 +104,7 @@ func TestHelloRetry(t *testing.T) {
 
 // TestFailed: who ended the handshake and why, with the key log and without it.
 func TestFailed(t *testing.T) {
-	certs := certificates(t)
+	certs := testkit.TLSCertificates(t)
 	for _, x := range []struct {
 		name           string
 		client, server *tls.Config
@@ -117,15 +119,15 @@ func TestFailed(t *testing.T) {
 		{"1.3 client certificate", &tls.Config{InsecureSkipVerify: true}, &tls.Config{ClientAuth: tls.RequireAnyClientCert}, "certificate_required", 1, true},
 		{"1.2 client certificate", &tls.Config{InsecureSkipVerify: true, MaxVersion: tls.VersionTLS12}, &tls.Config{ClientAuth: tls.RequireAnyClientCert}, "handshake_failure", 1, false},
 	} {
-		k := &keyLog{}
+		k := &testkit.KeyLog{}
 		x.client.KeyLogWriter = k
 		x.server.Certificates = certs
-		log, _ := converse(x.client, x.server, lines[:1])
+		log, _ := testkit.Converse(x.client, x.server, lines[:1])
 		c, got := replay(log, k, nil, 0)
 		if len(got.alerts) != 1 || got.alerts[0].Name() != x.alert {
 			t.Errorf("%s: %v, %+v", x.name, got.alerts, c.info)
 		}
-		c, got = replay(log, &keyLog{}, nil, 0)
+		c, got = replay(log, &testkit.KeyLog{}, nil, 0)
 		if x.hidden && (c.info.HiddenAlert != x.by || got.end != EndHidden) || !x.hidden && (len(got.alerts) != 1 || c.info.HiddenAlert >= 0) {
 			t.Errorf("%s without a key: %v, end %d, %+v", x.name, got.alerts, got.end, c.info)
 		}
