@@ -15,7 +15,7 @@ const (
 // printOpen prints message i of a batch in the worker, with room for what the tracker will add. It returns false when
 // the record has to be held: what prints it wants it whole, or the tracker has something to find in every other message.
 func (p *pipeline) printOpen(b *batch, i int, r *record.Record, ev any) bool {
-	if p.open == nil || len(r.Nodes)+sessionNodes > record.DefaultNodes || p.redone.Load() > maxRedone {
+	if p.open == nil || b.items[i].keys || len(r.Nodes)+sessionNodes > record.DefaultNodes || p.redone.Load() > maxRedone {
 		return false
 	}
 	at := len(b.out)
@@ -76,8 +76,7 @@ func (p *pipeline) complete(dst []byte, b *batch, h *held) []byte {
 	if p.again == nil {
 		p.again = newWorker(p.opt)
 	}
-	it := &b.items[h.item]
-	whole := p.again.message(p.ctx, &it.unit, it.number)
+	whole := p.decode(p.again, &b.items[h.item])
 	shift := int32(len(whole.Nodes))
 	for _, n := range r.Nodes {
 		n.End += shift

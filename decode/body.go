@@ -4,6 +4,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/mcxdump/mcxdump/decode/flow"
 	"github.com/mcxdump/mcxdump/decode/record"
 	"github.com/mcxdump/mcxdump/keys"
 	"github.com/mcxdump/mcxdump/sipparse"
@@ -97,6 +98,7 @@ type Context struct {
 	q     keys.Query
 
 	strings  *stringArena // nil: every string on its own
+	web      *flow.HTTP   // the HTTP message being decoded; nil for SIP and a lone body
 	learns   bool         // the message may bring key material: it is HTTP, or a body by itself
 	kmsKnown bool         // the target of the request was shown under kms
 }

@@ -74,8 +74,8 @@ func xmlRoot(b []byte) string {
 type kmsRun struct {
 	*Context
 	d     *xmlDoc
-	seen  map[int]*keys.XMLSeen // by the offset of the element
-	certs []*keys.KMS           // of this document and, with a ring, of the run
+	seen  map[int]*keys.XMLSeen  // by the offset of the element
+	certs []*keys.KMS            // of this document and, with a ring, of the run
 	have  map[*record.Field]bool // members of the kms object so far
 	words []string
 }

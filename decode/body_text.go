@@ -59,6 +59,11 @@ func dissectJSON(c *Context, p *Part) {
 			n.Flags |= record.Cut // half of a JSON value is none
 		}
 	}
+	if ps := jsonParams(p); len(ps) > 0 {
+		if what := idmOf(ps, c.inRequest(false), true); what != "user_info" || c.answers("userinfo") {
+			c.idm(what, ps, p, at)
+		}
+	}
 	c.Say("JSON")
 }
 
@@ -106,6 +111,8 @@ func dissectForm(c *Context, p *Part) {
 		}
 	}
 	c.B.Close()
+	ps := queryParams(p.Data, p.Place)
+	c.idm(idmOf(ps, c.inRequest(true), false), ps, p, p.Place(0, len(p.Data)))
 	c.Say("form")
 }
 
@@ -154,7 +161,8 @@ func (c *Context) jsonSecrets(p *Part) (text []byte, withheld bool) {
 
 func secretMember(name string) bool {
 	switch name {
-	case "access_token", "refresh_token", "id_token", "code", "code_verifier", "password", "client_secret", "subject_token", "actor_token", "assertion":
+	case "access_token", "refresh_token", "id_token", "code", "code_verifier", "password", "client_secret", "subject_token", "actor_token", "assertion",
+		"id_token_hint", "device_code":
 		return true
 	}
 	return false

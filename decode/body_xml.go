@@ -511,8 +511,11 @@ func dissectXML(c *Context, p *Part) {
 	}
 	c.mcx = c.mcx || strings.Contains(p.Type, "3gpp.mc") || bytes.Contains(d.nodes[root].space, []byte(":3gpp:"))
 	c.tree(d, root, xmlFields)
+	said := c.config(d, root)
 	d.report(c)
-	c.Say(xmlWords(d, root))
+	if !said {
+		c.Say(xmlWords(d, root))
+	}
 }
 
 // bodyByRoot finds a dissector by the expanded name of a root element.

@@ -136,7 +136,8 @@ func (c *CheckConfig) Check() error {
 type checkRun struct {
 	*Context
 	cfg   *CheckConfig
-	track bool // a tracker looks at what needs several messages
+	said  *policy // what service configurations before the message said
+	track bool    // a tracker looks at what needs several messages
 	m     *message
 	r     *record.Record
 	from  int    // first finding of the message
@@ -198,7 +199,7 @@ func (w *worker) check(m *message, from, first int) {
 		return // the capture cut the header
 	}
 	c := &w.checks
-	*c = checkRun{Context: &w.c, cfg: cfg, track: w.opt.Tracker != nil, m: m, r: &w.rec, from: first, whole: !w.cut || m.depth > 0, expires: -1, request: m.sip.Request,
+	*c = checkRun{Context: &w.c, cfg: cfg, said: w.policy, track: w.opt.Tracker != nil, m: m, r: &w.rec, from: first, whole: !w.cut || m.depth > 0, expires: -1, request: m.sip.Request,
 		contacts: c.contacts[:0], infos: c.infos[:0], pocs: c.pocs[:0], mikeys: c.mikeys[:0], sigs: c.sigs[:0],
 		embedded: c.embedded[:0], signed: c.signed[:0], xmls: c.xmls[:0]}
 	c.mime()

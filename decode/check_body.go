@@ -78,7 +78,13 @@ func (c *checkRun) covered(p *Part) bool { return c.cover[p.Path] }
 // integrityOn tells whether integrity protection is enabled for a service, as far as that is known: by configuration, or
 // because the message has signatures for the service. Service nil stands for the only one there is.
 func (c *checkRun) integrityOn(s *infoService) bool {
-	switch c.cfg.Integrity {
+	name := ""
+	if s != nil {
+		name = s.name
+	} else if len(c.infos) > 0 {
+		name = c.infos[0].s.name
+	}
+	switch c.said.integrity(c.cfg.Integrity, name) {
 	case On:
 		return true
 	case Off:

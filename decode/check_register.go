@@ -348,12 +348,13 @@ func (c *checkRun) registerInfo(in *checkInfo) {
 	}
 	if in.token >= 0 {
 		enc := c.encrypted(in.token)
+		set := c.said.confidentiality(c.cfg.Confidentiality, s.name)
 		switch {
-		case !enc && c.cfg.Confidentiality == On:
+		case !enc && set == On:
 			c.fire("REG-10", s, in.p, tokenF, c.at(in.token), "access token in clear although confidentiality protection is enabled")
-		case !enc && c.cfg.Confidentiality == Auto && !mig && in.whole && in.client >= 0 && c.encrypted(in.client):
+		case !enc && set == Auto && !mig && in.whole && in.client >= 0 && c.encrypted(in.client):
 			c.fire("REG-10", s, in.p, tokenF, c.at(in.token), "access token in clear although confidentiality protection is enabled, as the encrypted client ID shows")
-		case enc && c.cfg.Confidentiality == Off:
+		case enc && set == Off:
 			c.fire("REG-12", s, in.p, tokenF, c.at(in.token), "access token encrypted although confidentiality protection is disabled")
 		}
 		if !enc && c.bare() {

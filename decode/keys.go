@@ -19,21 +19,41 @@ import (
 
 // planner is the serial stage's part.
 type planner struct {
-	ring *keys.Ring
-	sip  [3]sipparse.Message
+	ring   *keys.Ring
+	awake  bool // the ring is asked: keys were given, or a message came that may have brought some
+	opt    *Options
+	sip    [3]sipparse.Message
+	split  sipparse.Splitter
+	policy *policy
 }
 
 // maxPlanned bounds the I_MESSAGEs of one message that are opened ahead.
 const maxPlanned = 16
 
-// plan announces a message to the ring and returns the I_MESSAGEs that it carries.
-func (p *planner) plan(u *flow.Unit, seq uint64) (*keys.Promise, [][]byte) {
-	var raws [][]byte
-	if mayCarryMikey(u.Data) {
-		p.collect(0, u.Data, !u.Stream, &raws)
+// plan announces a message to the ring and notes the I_MESSAGEs that it carries.
+func (p *planner) plan(it *item) {
+	u := &it.unit
+	if u.HTTP != nil && p.opt.Checks != nil {
+		p.policy = p.policy.after(p, u)
+	}
+	it.policy = p.policy
+	if p.ring == nil {
+		return
+	}
+	it.teaches = mayTeach(u)
+	p.awake = p.awake || it.teaches
+	if it.keys = p.awake; !it.keys {
+		return
+	}
+	if it.teaches {
+		it.promise = p.ring.PromiseMaterial(it.number)
+		return
+	}
+	if u.HTTP == nil && mayCarryMikey(u.Data) {
+		p.collect(0, u.Data, !u.Stream, &it.mikey)
 	}
 	var ids []uint32
-	for _, raw := range raws {
+	for _, raw := range it.mikey {
 		n, _ := mikeyparse.Names(raw)
 		ids = append(ids, n.CSBID)
 		if m, _ := mikeyparse.Parse(raw, nil); m != nil {
@@ -42,7 +62,21 @@ func (p *planner) plan(u *flow.Unit, seq uint64) (*keys.Promise, [][]byte) {
 			}
 		}
 	}
-	return p.ring.Promise(seq, ids), raws
+	it.promise = p.ring.Promise(it.number, ids)
+}
+
+// mayTeach is the cheap look whether a message may bring key material of a KMS: a response over HTTP that has the name of
+// such a document in it, or whose coding hides it.
+func mayTeach(u *flow.Unit) bool {
+	h := u.HTTP
+	if h == nil || h.Request || h.ContentEnd <= h.HeaderEnd {
+		return false
+	}
+	if h.Get("content-encoding") != "" {
+		return strings.Contains(h.RequestTarget, "/keymanagement/") || strings.Contains(h.Get("content-type"), "xml")
+	}
+	content := u.Data[h.HeaderEnd:h.ContentEnd]
+	return bytes.Contains(content, []byte("Kms")) || bytes.Contains(content, []byte("kms")) && bytes.Contains(bytes.ToLower(content), []byte("<kms"))
 }
 
 // mayCarryMikey is the cheap look: a media type or an SDP attribute names it in one of these spellings.
@@ -84,7 +118,7 @@ func (c *Context) query() *keys.Query { return &c.q }
 
 // begin sets up the query for a message and gives the ring the URIs of its header fields.
 func (w *worker) begin(seq uint64, ns int64, ctx context.Context) {
-	if w.opt.Ring == nil {
+	if w.opt.Ring == nil || w.asleep {
 		return
 	}
 	w.c.ring = w.opt.Ring

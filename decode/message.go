@@ -51,7 +51,11 @@ type worker struct {
 
 	strings stringArena
 
-	skim   bool     // bodies are not read, but for messages inside
+	skim   bool // bodies are not read, but for messages inside
+	want   record.Want
+	plain  bool     // want and skim where the ring is not asked
+	asleep bool     // it is not
+	policy *policy  // what service configurations said
 	steps  []string // of --explain
 	checks checkRun
 
@@ -67,16 +71,24 @@ func newWorker(opt *Options) *worker {
 	if opt.Tracker != nil || opt.Checks != nil {
 		w.b.Want = record.All()
 	}
-	w.skim = opt.headersOnly()
-	if opt.Ring != nil {
-		w.b.Want = record.All() // the ring learns from what the bodies say, whatever is printed
-	}
+	w.want, w.plain = w.b.Want, opt.headersOnly()
+	w.asleep = true
+	w.wake(opt.Ring != nil && !opt.Dormant)
 	return w
+}
+
+// wake has the next message ask the ring, or not. A ring learns from what the bodies say, whatever is printed.
+func (w *worker) wake(on bool) {
+	w.asleep = !on
+	w.b.Want, w.skim = w.want, w.plain
+	if on {
+		w.b.Want, w.skim = record.All(), false
+	}
 }
 
 // headersOnly tells whether everything that is looked at stands in the header fields or beside the message.
 func (o *Options) headersOnly() bool {
-	if !o.FieldsOnly || o.Ring != nil || o.Tracker != nil || o.Checks != nil || o.Explain != 0 || o.Want.Everything() {
+	if !o.FieldsOnly || o.Ring != nil && !o.Dormant || o.Tracker != nil || o.Checks != nil || o.Explain != 0 || o.Want.Everything() {
 		return false
 	}
 	for _, f := range record.Fields() {

@@ -22,6 +22,9 @@ type Options struct {
 	Flow        flow.Config
 	// Ring opens what is protected; nil without keys.
 	Ring *keys.Ring
+	// Dormant says that Ring holds nothing yet: it is left alone, and costs nothing, until a message may have brought keys,
+	// such as the response of a KMS.
+	Dormant bool
 	// Tracker follows what spans messages, in the ordered stage; nil for none. It needs whole records: all fields are
 	// built.
 	Tracker Tracker

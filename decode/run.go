@@ -59,6 +59,9 @@ type item struct {
 	request uint64 // number of the request that an HTTP response answers, 0 when it is not known
 	promise *keys.Promise
 	mikey   [][]byte // I_MESSAGEs inside, when there is a ring
+	keys    bool     // the ring is asked
+	teaches bool     // it may bring key material of a KMS
+	policy  *policy  // what service configurations before it said
 }
 
 // held is a message that what spans messages has a word about. Its record is printed in the ordered stage; or it was
@@ -93,7 +96,10 @@ func Run(ctx context.Context, src capture.Source, opt Options, sink Sink) (*Summ
 	if opt.Workers <= 0 {
 		opt.Workers = runtime.GOMAXPROCS(0)
 	}
-	if again, ok := src.(capture.Rewinder); ok && opt.Ring != nil && opt.TwoPasses && again.Seekable() {
+	if opt.Dormant && (opt.Ring == nil || opt.headersOnly()) {
+		opt.Ring, opt.Dormant = nil, false // nothing that is looked at can be opened
+	}
+	if again, ok := src.(capture.Rewinder); ok && opt.Ring != nil && opt.TwoPasses && !opt.Dormant && again.Seekable() {
 		first := opt
 		first.TwoPasses, first.Explain, first.Tracker, first.Checks, first.Tap, first.Units = false, 0, nil, nil, nil, nil
 		if _, err := Run(ctx, src, first, discard{}); err != nil && ctx.Err() != nil {
@@ -107,8 +113,8 @@ func Run(ctx context.Context, src capture.Source, opt Options, sink Sink) (*Summ
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 
-	p := &pipeline{opt: &opt, sink: sink, ctx: ctx, cancel: cancel, plan: planner{ring: opt.Ring}}
-	if opt.Ring == nil { // a ring learns, so that a message decoded twice may differ
+	p := &pipeline{opt: &opt, sink: sink, ctx: ctx, cancel: cancel, plan: planner{ring: opt.Ring, awake: opt.Ring != nil && !opt.Dormant, opt: &opt}}
+	if opt.Ring == nil || opt.Dormant { // a ring learns, so that a message decoded twice may differ
 		p.open, _ = sink.(OpenSink)
 	}
 	p.batchItems = batchItems
@@ -134,6 +140,9 @@ func Run(ctx context.Context, src capture.Source, opt Options, sink Sink) (*Summ
 	p.sum.add(p.flow, src.Stats())
 	p.sum.unprinted = p.unprinted
 	p.sum.headers = opt.headersOnly()
+	if opt.Ring != nil {
+		p.sum.ring = opt.Ring.Stats()
+	}
 	if p.writeErr != nil {
 		return &p.sum, p.writeErr
 	}
@@ -165,6 +174,8 @@ type pipeline struct {
 	number uint64
 	asked  exchanges
 	plan   planner
+	// learner decodes messages that nobody prints, for their keys.
+	learner *worker
 
 	batchItems int
 	open       OpenSink     // nil when records are held whole
@@ -273,8 +284,9 @@ func (p *pipeline) Unit(u *flow.Unit) {
 		p.opt.Units(u)
 	}
 	it := item{unit: *u, number: p.number, request: p.asked.of(u.HTTP, p.number)}
-	if p.plan.ring != nil {
-		it.promise, it.mikey = p.plan.plan(u, p.number)
+	p.plan.plan(&it)
+	if it.keys && p.opt.Dormant && p.opt.Tracker != nil {
+		p.batchItems = heldItems // records are held from now on
 	}
 	p.mu.Lock()
 	p.append(it, len(u.Data))
@@ -355,15 +367,36 @@ func (p *pipeline) leaveOut(b *batch) {
 			p.unprinted++
 			p.unreported++
 		}
-		for _, raw := range it.mikey {
-			p.opt.Ring.Unwrap(&keys.Query{Seq: it.number, Ctx: p.ctx, Time: time.Unix(0, it.unit.Time)}, raw)
+		if it.teaches {
+			if p.learner == nil {
+				p.learner = newWorker(p.opt)
+			}
+			p.decode(p.learner, it)
 		}
+		p.unwrap(it)
 		if it.promise != nil {
 			it.promise.Keep()
 		}
 	}
 	p.unreported += b.confessed // nobody was told
 	p.recycle(b)
+}
+
+// unwrap opens the I_MESSAGEs of a message.
+func (p *pipeline) unwrap(it *item) {
+	for _, raw := range it.mikey {
+		p.opt.Ring.Unwrap(&keys.Query{Seq: it.number, Ctx: p.ctx, Time: time.Unix(0, it.unit.Time)}, raw)
+	}
+}
+
+// decode makes the record of a message or finding.
+func (p *pipeline) decode(w *worker, it *item) *record.Record {
+	if it.number == 0 {
+		return w.finding(&it.finding, &it.ctx)
+	}
+	w.request, w.policy = it.request, it.policy
+	w.wake(it.keys)
+	return w.message(p.ctx, &it.unit, it.number)
 }
 
 // confess tells of messages that were left out, ahead of the next ones.
@@ -395,20 +428,14 @@ func (p *pipeline) worker() {
 	for b := range p.work {
 		if p.ctx.Err() == nil {
 			for i := range b.items {
-				it := &b.items[i]
-				for _, raw := range it.mikey {
-					p.opt.Ring.Unwrap(&keys.Query{Seq: it.number, Ctx: p.ctx, Time: time.Unix(0, it.unit.Time)}, raw)
+				if b.items[i].teaches {
+					break // those behind it may need what it brings; they are opened when they are decoded
 				}
+				p.unwrap(&b.items[i])
 			}
 			for i := range b.items {
 				it := &b.items[i]
-				var r *record.Record
-				if it.number != 0 {
-					w.request = it.request
-					r = w.message(p.ctx, &it.unit, it.number)
-				} else {
-					r = w.finding(&it.finding, &it.ctx)
-				}
+				r := p.decode(w, it)
 				if it.promise != nil {
 					it.promise.Keep()
 				}

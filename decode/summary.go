@@ -9,6 +9,7 @@ import (
 	"github.com/mcxdump/mcxdump/decode/capture"
 	"github.com/mcxdump/mcxdump/decode/flow"
 	"github.com/mcxdump/mcxdump/decode/record"
+	"github.com/mcxdump/mcxdump/keys"
 )
 
 // A Summary is what a run has to say at its end.
@@ -17,6 +18,7 @@ type Summary struct {
 	Flow    flow.Stats
 	work    workStats
 	headers bool // bodies were not read
+	ring    keys.RingStats
 
 	unprinted uint64 // messages left out because output stood still
 }
@@ -133,7 +135,23 @@ func (s *Summary) Lost() bool {
 			return true
 		}
 	}
+	for _, l := range s.ringLimits() {
+		if l.n > 0 {
+			return true
+		}
+	}
 	return s.unprinted > 0 || s.Capture.Drops > 0 || s.Capture.Errors > 0 || f.Gaps > 0 || f.FragmentTimedOut > 0 || len(f.UnknownLinks) > 0 || s.work.Dropped > 0
+}
+
+type ringLimit struct {
+	name string
+	n    uint64
+}
+
+// ringLimits are the limits of the keys, with how often they were reached.
+func (s *Summary) ringLimits() []ringLimit {
+	r := &s.ring
+	return []ringLimit{{"uris", r.URIsDropped}, {"imessages", r.MessagesDropped}, {"search", r.SearchCut}, {"kms-material", r.MaterialDropped}}
 }
 
 // Messages is the number of messages.
@@ -208,6 +226,11 @@ func (s *Summary) Record() *record.Record {
 	}
 	if s.unprinted > 0 {
 		b.Entry(fSumLimits, "output-slow", strconv.FormatUint(s.unprinted, 10), record.Place{})
+	}
+	for _, l := range s.ringLimits() {
+		if l.n > 0 {
+			b.Entry(fSumLimits, l.name, strconv.FormatUint(l.n, 10), record.Place{})
+		}
 	}
 	b.Close()
 	if len(f.UnknownLinks) > 0 {

@@ -157,9 +157,8 @@ func (o *checkOptions) run(ctx context.Context, s *streams, files []string) erro
 	if opt.Flow, err = o.keyFlags.flow(material); err != nil {
 		return err
 	}
-	if opt.Ring = newRing(material); opt.Ring != nil {
-		defer opt.Ring.Close()
-	}
+	o.keyFlags.ring(&opt, material, files)
+	defer opt.Ring.Close()
 	src, err := capture.Open(files, capture.Options{Stdin: s.in})
 	if err != nil {
 		return err

@@ -1,11 +1,15 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
+	"io"
 	"os"
+	"slices"
 
 	"github.com/spf13/pflag"
 
+	"github.com/mcxdump/mcxdump/decode"
 	"github.com/mcxdump/mcxdump/decode/flow"
 	"github.com/mcxdump/mcxdump/keys"
 	"github.com/mcxdump/mcxdump/output"
@@ -45,12 +49,51 @@ func (k *keyFlags) flow(m *keys.Material) (flow.Config, error) {
 	return c, nil
 }
 
-// newRing makes a ring when there are keys for one; the caller closes it.
-func newRing(m *keys.Material) *keys.Ring {
-	if m == nil || !m.ForRing() {
-		return nil
+// ring gives a run its ring, which the caller closes. Without keys for it, it sleeps until the capture brings some: a
+// file that shows a KMS, or has the secrets of TLS connections in it, is read twice as if keys had been given, so that
+// what is provisioned late opens earlier messages too.
+func (k *keyFlags) ring(opt *decode.Options, m *keys.Material, files []string) {
+	if m == nil {
+		m = &keys.Material{}
 	}
-	return keys.NewRing(m, keys.RingLimits{})
+	opt.Ring = keys.NewRing(m, keys.RingLimits{})
+	opt.Dormant = !m.ForRing() && len(m.TLS) == 0 && !slices.ContainsFunc(files, showsKeys)
+}
+
+// How much of a file is looked at for keys in it.
+const (
+	sniffKMS = 32 << 20
+	sniffTLS = 1 << 20
+)
+
+// showsKeys looks for the documents of a KMS, and for TLS secrets, in a file as it is; in a compressed one it finds none.
+func showsKeys(name string) bool {
+	if info, err := os.Stat(name); err != nil || !info.Mode().IsRegular() {
+		return false
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	const step, overlap = 1 << 20, 64
+	buf := make([]byte, overlap+step)
+	held := 0
+	for off := 0; off < sniffKMS; off += step {
+		n, err := io.ReadFull(f, buf[held:held+step])
+		b := buf[:held+n]
+		if bytes.Contains(b, []byte("KmsResponse")) {
+			return true
+		}
+		if off < sniffTLS && (bytes.Contains(b, []byte("CLIENT_RANDOM ")) || bytes.Contains(b, []byte("CLIENT_TRAFFIC_SECRET_0 "))) {
+			return true
+		}
+		if err != nil {
+			return false
+		}
+		held = copy(buf, b[len(b)-overlap:])
+	}
+	return false
 }
 
 // load reads everything that was given; nil when nothing was.

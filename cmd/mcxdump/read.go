@@ -237,7 +237,6 @@ func (o *readOptions) decoding(s *streams, p *printing) (decode.Options, error) 
 		return decode.Options{}, err
 	}
 	opt := decode.Options{Want: p.want, ShowSecrets: o.showSecrets, Workers: o.workers, MaxFrames: o.frames, TwoPasses: !o.onePass, Explain: o.explain}
-	opt.Flow.AllHTTP = o.allHTTP
 	opt.FieldsOnly = p.format == "fields" && !o.redact && !o.quiet && o.filter == "" && !o.wantsWords()
 	if o.checks || p.want.Everything() {
 		opt.Tracker = tracker{Tracker: session.NewTracker(session.Config{})}
@@ -246,7 +245,8 @@ func (o *readOptions) decoding(s *streams, p *printing) (decode.Options, error) 
 	if opt.Flow, err = o.keyFlags.flow(material); err != nil {
 		return decode.Options{}, err
 	}
-	opt.Ring = newRing(material)
+	opt.Flow.AllHTTP = o.allHTTP
+	o.keyFlags.ring(&opt, material, o.files)
 	return opt, nil
 }
 

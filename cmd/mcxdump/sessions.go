@@ -66,9 +66,8 @@ func track(ctx context.Context, s *streams, files []string, k *keyFlags, release
 	if opt.Flow, err = k.flow(m); err != nil {
 		return nil, nil, err
 	}
-	if opt.Ring = newRing(m); opt.Ring != nil {
-		defer opt.Ring.Close()
-	}
+	k.ring(&opt, m, files)
+	defer opt.Ring.Close()
 	src, err := capture.Open(files, capture.Options{Stdin: s.in})
 	if err != nil {
 		return nil, nil, err
