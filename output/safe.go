@@ -26,7 +26,7 @@ func Safe(s string) string {
 
 // isSafe reports whether AppendSafe would copy s unchanged.
 func isSafe(s string) bool {
-	for i := 0; i < len(s); {
+	for i := plainRun(s, 0); i < len(s); {
 		if c := s[i]; c < utf8.RuneSelf {
 			if !plain[c] {
 				return false
@@ -43,15 +43,32 @@ func isSafe(s string) bool {
 	return true
 }
 
+// plainRun skips octets that stand for themselves from i on, eight at a time as long as none of them may be another.
+func plainRun(s string, i int) int {
+	for i+8 <= len(s) {
+		t := s[i : i+8]
+		x := uint64(t[0]) | uint64(t[1])<<8 | uint64(t[2])<<16 | uint64(t[3])<<24 |
+			uint64(t[4])<<32 | uint64(t[5])<<40 | uint64(t[6])<<48 | uint64(t[7])<<56
+		const ones, tops = 0x0101010101010101, 0x8080808080808080
+		if (x|(x-ones*0x20)|(x^ones*'\\'-ones)|(x^ones*0x7f-ones))&tops != 0 {
+			break
+		}
+		i += 8
+	}
+	for i < len(s) && plain[s[i]] {
+		i++
+	}
+	return i
+}
+
 // AppendSafe appends Safe(s).
 func AppendSafe(dst []byte, s string) []byte {
 	start := 0
 	for i := 0; i < len(s); {
-		c := s[i]
-		if plain[c] {
-			i++
-			continue
+		if i = plainRun(s, i); i == len(s) {
+			break
 		}
+		c := s[i]
 		n := 1
 		r := rune(c)
 		if c >= utf8.RuneSelf {

@@ -2,10 +2,13 @@ package output
 
 import (
 	"bytes"
+	"math/rand/v2"
 	"net/netip"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/mcxdump/mcxdump/decode/record"
 )
@@ -196,5 +199,36 @@ func BenchmarkTable(b *testing.B) {
 				dst = f.Append(dst[:0], r)
 			}
 		})
+	}
+}
+
+// The eight octets at a time of AppendSafe come to the same as one at a time.
+func TestSafeRuns(t *testing.T) {
+	slow := func(s string) (out []byte) {
+		for i, r := range s {
+			n := utf8.RuneLen(r)
+			if r == utf8.RuneError {
+				_, n = utf8.DecodeRuneInString(s[i:])
+			}
+			if r < utf8.RuneSelf && plain[r] || r >= utf8.RuneSelf && strconv.IsPrint(r) && !(r == utf8.RuneError && n == 1) {
+				out = append(out, s[i:i+n]...)
+			} else {
+				out = appendEscape(out, s[i], r, n)
+			}
+		}
+		return out
+	}
+	rnd := rand.New(rand.NewPCG(7, 8))
+	odd := []string{"\\", "\x7f", "\x1f", "\x00", "\x80", "\xff", "\xc3\xa9", "\u202e", "\ufffd", "\n", "~", " ", "[", "]"}
+	for range 20000 {
+		b := []byte(strings.Repeat("a", rnd.IntN(40)))
+		for range rnd.IntN(3) {
+			at := rnd.IntN(len(b) + 1)
+			b = append(b[:at:at], append([]byte(odd[rnd.IntN(len(odd))]), b[at:]...)...)
+		}
+		s := string(b)
+		if got, want := AppendSafe(nil, s), slow(s); !bytes.Equal(got, want) || isSafe(s) != (s == string(want)) {
+			t.Fatalf("%q: %q, not %q", s, got, want)
+		}
 	}
 }

@@ -68,10 +68,10 @@ type treeWriter struct {
 const maxIndent = 40
 
 func (w *treeWriter) indent(depth int) {
-	for range min(depth, maxIndent) {
-		w.dst = append(w.dst, "    "...)
-	}
+	w.dst = append(w.dst, blanks[:4*min(depth, maxIndent)]...)
 }
+
+var blanks = strings.Repeat("    ", maxIndent)
 
 func (w *treeWriter) sgr(code string) {
 	if w.o.Color && code != "" {

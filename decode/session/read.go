@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"unique"
 
 	"github.com/mcxdump/mcxdump/decode/record"
@@ -325,7 +326,26 @@ func intern(s string) string {
 	if s == "" {
 		return ""
 	}
-	return unique.Make(s).Value()
+	recent := &interned[(int(s[0])+31*int(s[len(s)-1])+7*len(s))%len(interned)]
+	if p := recent.Load(); p != nil && *p == s {
+		return *p
+	}
+	v := unique.Make(s).Value()
+	recent.Store(&v)
+	return v
+}
+
+// interned holds texts that came lately; package unique is slower.
+var interned [256]atomic.Pointer[string]
+
+// hasSpace tells whether there is white space of XML.
+func hasSpace(b []byte) bool {
+	for _, c := range [...]byte{'\n', ' ', '\r', '\t'} {
+		if bytes.IndexByte(b, c) >= 0 {
+			return true
+		}
+	}
+	return false
 }
 
 type reader struct {
@@ -970,7 +990,9 @@ func ivOf(b []byte) (iv, all []byte) {
 		if i = bytes.IndexByte(b, '<'); i < 0 {
 			return nil, nil
 		}
-		all = bytes.Join(bytes.Fields(b[:i]), nil)
+		if all = b[:i]; hasSpace(all) {
+			all = bytes.Join(bytes.Fields(all), nil)
+		}
 		if len(all) < 16 {
 			return nil, nil
 		}
