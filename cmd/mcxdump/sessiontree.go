@@ -79,6 +79,20 @@ func sessionTree(b *bufio.Writer, x *session.Session) {
 		}
 		line(1, "Action", a.What+": "+answer+at(a.Number, a.Frame))
 	}
+	if a := x.IPsec; a != nil {
+		w := fmt.Sprintf("%s offered", a.Mech)
+		if a.Agreed {
+			w = fmt.Sprintf("%s, SPIs of the P-CSCF %08x, %08x (ports %d, %d)", a.Mech, a.Server.SPIC, a.Server.SPIS, a.Server.PortC, a.Server.PortS)
+		}
+		w += fmt.Sprintf(", of the UE %08x, %08x (ports %d, %d), alg %s, ealg %s", a.UE.SPIC, a.UE.SPIS, a.UE.PortC, a.UE.PortS, a.Alg, a.EAlg)
+		if a.Messages > 0 {
+			w += fmt.Sprintf("; %d messages came so", a.Messages)
+		}
+		if a.OtherSPI > 0 {
+			w += fmt.Sprintf("; %d came with other SPIs", a.OtherSPI)
+		}
+		line(1, "IPsec", w+fmt.Sprintf(" (frame %d)", a.Frame))
+	}
 	line(1, "Messages", fmt.Sprintf("%d, %d repeated, frames %s, %s", x.Messages, x.Retransmissions, frameWords(x), seconds(x.Duration())))
 	if len(x.Evidence) > 0 {
 		fmt.Fprintf(b, "    Evidence\n")

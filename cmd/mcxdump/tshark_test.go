@@ -127,7 +127,7 @@ func mcxdumpMessages(t *testing.T, path string) []tsharkMessage {
 // both are in one frame: what follows inside the octets of the one before is a part of it.
 func tsharkMessages(t *testing.T, path string) []tsharkMessage {
 	t.Helper()
-	cmd := exec.Command("tshark", "-n", "-o", "tcp.reassemble_out_of_order:TRUE", "-r", path, "-Y", "sip", "-T", "pdml", "-J", "sip")
+	cmd := exec.Command("tshark", "-n", "-o", "tcp.reassemble_out_of_order:TRUE", "-o", "esp.enable_null_encryption_decode_heuristic:TRUE", "-r", path, "-Y", "sip", "-T", "pdml", "-J", "sip")
 	pdml, err := cmd.Output() // a cut-off capture is an error to tshark too, after printing
 	if len(pdml) == 0 {
 		t.Fatalf("tshark: %v", err)

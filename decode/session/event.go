@@ -15,6 +15,8 @@ type Event struct {
 	File      string
 	Src, Dst  netip.AddrPort
 	Transport string
+	ESP       bool   // came in ESP
+	SPI       uint32 // with this SPI
 	Quoted    bool   // quoted in an ICMP error: outside every transaction
 	Digest    uint64 // of the octets, equal for equal messages of one run
 	Repeats   int    // ladder: how many equal messages were folded into this one
@@ -59,6 +61,7 @@ type Details struct {
 	Associated []string // P-Associated-URI
 	Services   Services // that the header fields name
 	Authorized bool     // credentials are present
+	Security   []Mechanism
 
 	Infos      []Info
 	Settings   []Entity

@@ -41,6 +41,7 @@ type jsonSession struct {
 	Instance        string           `json:"instance,omitempty"`
 	GRUU            string           `json:"gruu,omitempty"`
 	Continuity      []string         `json:"continuity,omitempty"`
+	IPsec           *jsonIPsec       `json:"ipsec,omitempty"`
 	File            string           `json:"file,omitempty"`
 	First           jsonPlace        `json:"first"`
 	Last            jsonPlace        `json:"last"`
@@ -204,7 +205,7 @@ func (s *Session) AppendJSON(dst []byte) []byte {
 	j := jsonSession{Schema: Schema, Record: "session", ID: s.ID, IMPU: s.IMPU, Aliases: s.Aliases, Service: s.Service.String(), How: s.How, MCID: s.MCID,
 		Primary: s.Primary, ClientID: s.ClientID, State: s.State.String(), Cause: s.Cause, Hints: s.Hints, Status: s.Status, Failed: s.Failed(),
 		Protection: jsonProtection{Confidentiality: s.Confidentiality, Integrity: s.Integrity, State: s.KeyState, Signature: s.SignatureState},
-		AnswerMode: s.AnswerMode, MultipleDevices: s.MultipleDevices, Contact: s.Contact, Instance: s.Instance, GRUU: s.GRUU, Continuity: s.Continuity,
+		AnswerMode: s.AnswerMode, MultipleDevices: s.MultipleDevices, Contact: s.Contact, Instance: s.Instance, GRUU: s.GRUU, Continuity: s.Continuity, IPsec: s.IPsec.json(),
 		File: s.File, First: jsonPlace{when(s.First), s.FirstNumber, s.FirstFrame}, Last: jsonPlace{when(s.Last), s.LastNumber, s.LastFrame},
 		Duration: ms(s.Duration()), Frames: s.Frames, Messages: s.Messages, Retransmissions: s.Retransmissions, Rejections: s.Rejections, Lost: s.Lost}
 	if j.Frames == nil {

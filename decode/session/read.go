@@ -57,6 +57,12 @@ const (
 	cWarnMC
 	cAuth
 	cAuthHeader
+	cSecurity
+	cSecHeader
+	cSecMech
+	cSecParams
+	cESP
+	cESPSPI
 	cHeaders
 	cHeaderName
 	cHeaderValue
@@ -190,6 +196,7 @@ var fieldCodes = map[string]code{
 	"sip.event": cEvent, "sip.expires": cExpires, "sip.etag": cETag, "sip.if_match": cIfMatch, "sip.subscription_state": cSubState,
 	"sip.warning": cWarning, "sip.warning.code": cWarnCode, "sip.warning.agent": cWarnAgent, "sip.warning.text": cWarnText, "sip.warning.mc_code": cWarnMC,
 	"sip.authorization": cAuth, "sip.authorization.header": cAuthHeader,
+	"sip.security": cSecurity, "sip.security.header": cSecHeader, "sip.security.mechanism": cSecMech, "sip.security.params": cSecParams, "esp": cESP, "esp.spi": cESPSPI,
 	"sip.headers": cHeaders, "sip.headers.name": cHeaderName, "sip.headers.value": cHeaderValue,
 	"bodies": cBodies, "bodies.path": cPath, "bodies.type": cBodyType,
 	"mikey": cMIKEY, "mikey.csb_id": cCSB, "mikey.key_type": cKeyType, "mikey.initiator": cInitiator, "mikey.responder": cResponder,
@@ -293,6 +300,13 @@ func Read(r *record.Record) *Event {
 			}
 		case cKMS, cIdM, cXCAP:
 			rd.webService(e, i)
+		case cESP:
+			rd.kids(i, func(_ int, c code, n *record.Node) {
+				if c == cESPSPI {
+					spi, err := strconv.ParseUint(n.Str, 16, 32)
+					e.ESP, e.SPI = err == nil, uint32(spi)
+				}
+			})
 		case cBodies:
 			rd.body(e, i, &e.Message)
 		}
@@ -508,6 +522,8 @@ func (rd *reader) sip(e *Event, i int, m *Message) {
 					d.Authorized = true
 				}
 			})
+		case cSecurity:
+			rd.mechanism(j, d)
 		case cHeaders:
 			rd.associated(j, d)
 		case cBodies:

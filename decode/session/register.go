@@ -214,6 +214,9 @@ func (t *Tracker) authorisation(e *Event, u *user, m *Message, in *Info, how str
 	}
 	t.learn(e, s, m, in)
 	t.place(s, c)
+	if s.IPsec == nil {
+		s.IPsec = u.ipsecOf(m.CallID)
+	}
 	if m.Request && len(e.Inner) > 0 && &e.Message != m && !sameURI(e.To.URI, u.impu) {
 		s.alias(canon(e.To.URI))
 	}

@@ -47,6 +47,7 @@ type Session struct {
 
 	Contact, Instance, GRUU string
 	Continuity              []string
+	IPsec                   *IPsec // security agreement of the registration; nil when none was seen
 
 	File                    string
 	First, Last             int64
@@ -142,6 +143,7 @@ type user struct {
 	bindings   []binding
 	keys       []*Key
 	associated []string // implicit registration set (P-Associated-URI)
+	ipsec      []*IPsec
 	issuers    []string // of tokens that were used without migration
 	authorised bool
 	registrar  string // Contact of the S-CSCF's third-party REGISTERs
@@ -314,6 +316,7 @@ func (t *Tracker) touch(s *Session, e *Event, repeat bool) {
 	}
 	s.Last, s.LastNumber, s.LastFrame = max(s.Last, t.now), e.Number, e.frame()
 	s.Messages++
+	s.IPsec.count(e)
 	if repeat {
 		s.Retransmissions++
 	}
@@ -585,6 +588,7 @@ func (t *Tracker) Add(e *Event) Effect {
 		t.nonces(e)
 		t.profiles(e)
 		l = t.request(e, x)
+		t.security(e)
 	case repeatedRequest:
 		l = &Link{Kind: "transaction", Repeat: x.number}
 		if x.attempt != nil {
@@ -597,6 +601,7 @@ func (t *Tracker) Add(e *Event) Effect {
 		if x.attempt != nil {
 			l = t.answer(e, x, l)
 		}
+		t.security(e)
 	case repeatedResponse:
 		l = &Link{Kind: "transaction", Request: x.number, HasTime: true, ResponseNS: max(0, t.now-x.time), Repeat: x.answer}
 		if x.attempt != nil {

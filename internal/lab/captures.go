@@ -54,6 +54,7 @@ func Captures() []Capture {
 		{"media.pcap", "one REGISTER among 200 RTP packets, a DNS query and an HTTP request", 1, media},
 	}
 	cs = append(cs, worlds()...)
+	cs = append(cs, Capture{"ims-esp.pcap", "a registration with AKA: REGISTER and 401 with a security agreement, then four messages in ESP (TS 33.203), which ims-esp.mcxkeys opens", 2, imsESP})
 	for _, s := range Shapes {
 		cs = append(cs, Capture{"shape-" + s.Name + ".pcap", "the protected REGISTER and its 200 over " + s.Name, 2, shaped(s)})
 	}

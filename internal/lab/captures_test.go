@@ -22,6 +22,7 @@ func TestCaptures(t *testing.T) {
 	for name, b := range keys {
 		files[name] = b
 	}
+	files["ims-esp.mcxkeys"] = IMSKeys()
 	for _, c := range Captures() {
 		var b bytes.Buffer
 		if err := c.Write(&b); err != nil {

@@ -1,10 +1,14 @@
 package lab
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"io"
+	"net/netip"
 	"strings"
+	"time"
 
 	"github.com/mcxdump/mcxdump/internal/esp"
 )
@@ -156,3 +160,56 @@ func (s *ESPSuite) Wrap(n *Net, ip []byte, tunnel, nat bool) []byte {
 func natUDP(e []byte) []byte { return cat(be16(61022), be16(4500), be16(8+len(e)), be16(0), e) }
 
 const protoESP = 50
+
+// The security agreement of the IMS capture: SPIs and protected ports of both ends, CK and IK of AKA.
+const (
+	imsClient = "ipsec-3gpp;alg=hmac-md5-96;ealg=des-ede3-cbc;prot=esp;mod=trans;spi-c=12001;spi-s=12002;port-c=5062;port-s=5063," +
+		"ipsec-3gpp;alg=hmac-sha-1-96;ealg=aes-cbc;prot=esp;mod=trans;spi-c=12001;spi-s=12002;port-c=5062;port-s=5063"
+	imsServer = "ipsec-3gpp;q=0.5;alg=hmac-sha-1-96;ealg=aes-cbc;prot=esp;mod=trans;spi-c=34001;spi-s=34002;port-c=6062;port-s=6063"
+)
+
+// imsSuite is aes-cbc with hmac-sha-1-96 under a CK and an IK.
+func imsSuite(spi uint32) *ESPSuite {
+	return &ESPSuite{SPI: spi, Enc: "aes-cbc", EncKey: espKey(0x31, 16), Auth: "hmac-sha-1-96", AuthKey: espKey(0x91, 16)}
+}
+
+// IMSKeys is the key log that opens ims-esp.pcap: what AKA gave, for whatever SPI.
+func IMSKeys() []byte {
+	s := imsSuite(0)
+	return fmt.Appendf(nil, "# CK and IK of the registration in ims-esp.pcap, known to everybody\nESP * * aes-cbc %x hmac-sha-1-96 %x\n", s.EncKey, s.AuthKey)
+}
+
+// imsESP is a registration with AKA and a security agreement (TS 24.229 5.1.1, TS 33.203 7.2): the first REGISTER and its 401
+// in the clear, everything after it in ESP.
+func imsESP(out io.Writer) error {
+	return dialogs(31, func(w *World) {
+		ue, core := w.UE, w.Core
+		d := w.Dialog()
+		first := d.request("REGISTER", "sip:mcptt.example.org", "UDP", "Contact: <sip:ue1@192.0.2.10:5063>"+contactTags+";expires=600000\r\n"+
+			"Authorization: Digest username=\"ue1@mcptt.example.org\",realm=\"mcptt.example.org\",nonce=\"\",uri=\"sip:mcptt.example.org\",response=\"\"\r\n"+
+			"Require: sec-agree\r\nProxy-Require: sec-agree\r\nSecurity-Client: "+imsClient+"\r\n", nil)
+		w.up(first)
+		w.down(d.Response("UDP", 401, "Unauthorized", "WWW-Authenticate: Digest realm=\"mcptt.example.org\",nonce=\"qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqo=\",algorithm=AKAv1-MD5\r\nSecurity-Server: "+imsServer+"\r\n", nil))
+		seq := map[uint32]uint32{}
+		send := func(spi uint32, src, dst netip.AddrPort, b []byte) {
+			seq[spi]++
+			s := imsSuite(spi)
+			n := w.Net
+			n.frame(n.Shape.Wrap(n, n.ip(protoESP, src.Addr(), dst.Addr(), s.seal(seq[spi], protoUDP, udp(src, dst, b)))))
+			w.wait(20 * time.Millisecond)
+		}
+		up := func(b []byte) { // from the UE's client to the P-CSCF's server
+			verify := []byte("\r\nSecurity-Verify: " + imsServer + "\r\nRequire: sec-agree\r\nMax-Forwards:")
+			send(34002, netip.AddrPortFrom(ue.Addr(), 5062), netip.AddrPortFrom(core.Addr(), 6063), bytes.Replace(b, []byte("\r\nMax-Forwards:"), verify, 1))
+		}
+		down := func(b []byte) { // from the P-CSCF's client to the UE's server
+			send(12002, netip.AddrPortFrom(core.Addr(), 6062), netip.AddrPortFrom(ue.Addr(), 5063), b)
+		}
+		k := KnownCSK()
+		up(w.Register(d, "UDP", k, both))
+		down(ok(d, "UDP"))
+		d = w.Dialog()
+		up(w.Publish(d, "UDP", k, both))
+		down(d.Response("UDP", 200, "OK", "SIP-ETag: e1\r\nExpires: 4294967295\r\n", nil))
+	})(out)
+}

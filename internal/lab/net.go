@@ -95,6 +95,8 @@ var Shapes = []Shape{
 		// E and S flags, sequence number, then a PDU session container (type 0x85) of one unit of four octets.
 		return n.outerUDP(2152, cat([]byte{0x36, 0xff}, be16(len(ip)+8), be32(0x1234), be16(int(n.seq())), []byte{0, 0x85}, []byte{1, 0x10, 5, 0}, ip))
 	}},
+	espShape(&ESPSuites()[2], espWays[0]),
+	espShape(&ESPSuites()[3], espWays[6]),
 	{Name: "ipv4-fragments", Link: 1, MTU: 576, Wrap: func(n *Net, ip []byte) []byte { return n.eth(ipType(ip), ip) }},
 	{Name: "ipv6-fragments", Link: 1, MTU: 1280, V6: true, Wrap: func(n *Net, ip []byte) []byte { return n.eth(ipType(ip), ip) }},
 }
