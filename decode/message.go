@@ -96,7 +96,7 @@ func (o *Options) headersOnly() bool {
 			continue
 		}
 		switch root, _, _ := strings.Cut(f.Name, "."); {
-		case root == "sip", root == "http":
+		case root == "sip", root == "http", root == "tls":
 		case root == "findings", root == "info", f.Get == nil:
 			return false
 		}
@@ -149,6 +149,7 @@ func (w *worker) message(ctx context.Context, u *flow.Unit, number uint64) *reco
 			Message: "the end of the message is not in the capture", Len: uint32(len(u.Data)), HasRange: true})
 	}
 	w.esp(u)
+	w.tls(u.TLS)
 	switch {
 	case u.HTTP != nil:
 		w.http(u)
@@ -188,6 +189,7 @@ func (w *worker) finding(f *record.Finding, ctx *flow.Context) *record.Record {
 		r.Frames = []uint64{ctx.Number}
 	}
 	r.Info = f.Message
+	w.tls(ctx.TLS)
 	w.b.Finding(*f)
 	return r
 }

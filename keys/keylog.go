@@ -708,43 +708,23 @@ func tlsLabel(word string) bool {
 
 // tls reads a line of a TLS key log: label, client random, secret.
 func (l *loader) tls(o Origin, w []string) {
-	label := w[0]
-	fail := func(format string, a ...any) {
-		l.fail(o.Name, o.Line, label, fmt.Sprintf(format, a...)+"; expected <client-random> <secret>", nil)
-	}
-	if len(w) != 3 {
-		fail("%d words after it", len(w)-1)
+	t, err := tlsLine(w)
+	switch {
+	case err != nil:
+		l.fail(o.Name, o.Line, w[0], err.Error()+"; expected <client-random> <secret>", nil)
+		return
+	case t.Secret.Len() == 0:
+		if strings.HasPrefix(w[0], "ECH_") {
+			l.warn(o, "%s lines are not used", w[0])
+		}
 		return
 	}
-	random, err := parseHex("client random", w[1])
-	if err != nil {
-		fail("%v", err)
-		return
-	}
-	secret, err := parseHex("secret", w[2])
-	if err != nil {
-		fail("%v", err)
-		return
-	}
-	switch label {
-	case "RSA", "PMS_CLIENT_RANDOM", "ECH_SECRET", "ECH_CONFIG":
-		l.warn(o, "%s lines are not used", label)
-		return
-	}
-	if len(random) != 32 {
-		fail("the client random has %d octets instead of 32", len(random))
-		return
-	}
-	if label == "CLIENT_RANDOM" && len(secret) != 48 || len(secret) < 16 || len(secret) > 64 {
-		fail("the secret has %d octets", len(secret))
-		return
-	}
-	id := label + " " + string(random) + string(secret)
+	id := t.Label + " " + t.id() + string(t.Secret.Reveal())
 	if l.seen[id] || !l.room(o) {
 		return
 	}
 	l.seen[id] = true
-	l.m.TLS = append(l.m.TLS, TLSSecret{label, [32]byte(random), NewSecret(secret)})
+	l.m.TLS = append(l.m.TLS, t)
 }
 
 // pem reads one PEM block. A private key is kept as a TLSSecret of DER octets whose label is the type of the block.

@@ -263,6 +263,9 @@ func (l *loader) file(name string, info fs.FileInfo, named bool) {
 		return
 	}
 	known := l.document(name, b, named)
+	if known && kindOf(b) == kindText && info.Mode().IsRegular() {
+		l.m.Logs = append(l.m.Logs, name)
+	}
 	if known && info.Mode().IsRegular() && info.Mode().Perm()&0o077 != 0 && runtime.GOOS != "windows" {
 		l.warn(Origin{Name: name}, "others can read this file (mode %04o); make it 0600", info.Mode().Perm())
 	}

@@ -287,7 +287,7 @@ func TestManyErrors(t *testing.T) {
 }
 
 func TestWarnings(t *testing.T) {
-	m := mustRead(t, "f", "CSK 1abcdef0 "+katCSK+"\nRSA 0011223344556677 00\n")
+	m := mustRead(t, "f", "CSK 1abcdef0 "+katCSK+"\nECH_SECRET "+strings.Repeat("00", 32)+" 00\n")
 	if len(m.Keys) != 1 || m.Keys[0].Type != CSK || len(m.Warnings) != 2 || m.Warnings[0] !=
 		"f:1: the identifier 1abcdef0 begins with 1, which is PCK and not CSK (TS 33.180 5.2.2 and annex G); kept as CSK" {
 		t.Errorf("%q", m.Warnings)

@@ -136,10 +136,12 @@ type Material struct {
 	ESP       []ESPKey
 	TLS       []TLSSecret
 	Verdicts  []Verdict // what was verified while loading: InK signatures, RSK against Z, SSK and PVT against KPAK
+	Logs      []string  // files of key log lines, which may grow
 	Warnings  []string  // a file readable by others, a wrapped key without its TrK ...
 }
 
-// A TLSSecret is one line of a TLS key log (NSS format).
+// A TLSSecret is one line of a TLS key log (NSS format), or a private key of a PEM file. In a line with the label RSA the first
+// 8 octets of ClientRandom are those of the encrypted premaster secret, which is its name.
 type TLSSecret struct {
 	Label        string
 	ClientRandom [32]byte

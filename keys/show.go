@@ -234,7 +234,7 @@ func (m *Material) AppendKeyLog(dst []byte) []byte {
 			dst = append(dst, pem.EncodeToMemory(&pem.Block{Type: t.Label, Bytes: t.Secret.Reveal()})...)
 			continue
 		}
-		line(t.Label, h(t.ClientRandom[:]), h(t.Secret.Reveal()))
+		line(t.Label, t.id(), h(t.Secret.Reveal()))
 	}
 	return dst
 }

@@ -159,7 +159,7 @@ func (o *checkOptions) run(ctx context.Context, s *streams, files []string) erro
 	}
 	o.keyFlags.ring(&opt, material, files)
 	defer opt.Ring.Close()
-	src, err := capture.Open(files, capture.Options{Stdin: s.in})
+	src, err := capture.Open(files, o.keyFlags.source(s))
 	if err != nil {
 		return err
 	}

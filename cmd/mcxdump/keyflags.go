@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/mcxdump/mcxdump/decode"
+	"github.com/mcxdump/mcxdump/decode/capture"
 	"github.com/mcxdump/mcxdump/decode/flow"
 	"github.com/mcxdump/mcxdump/keys"
 	"github.com/mcxdump/mcxdump/output"
@@ -19,6 +20,7 @@ import (
 type keyFlags struct {
 	files []string
 	csk   []string
+	tls   *keys.TLSKeys // what TLS connections are opened with, see flow
 	esp   []string
 	ports []uint // of ESP in UDP
 }
@@ -46,7 +48,28 @@ func (k *keyFlags) flow(m *keys.Material) (flow.Config, error) {
 	if m != nil {
 		c.ESP = m.SAs()
 	}
+	k.tls = keys.NewTLSKeys(m)
+	c.TLSKeys = k.tls
 	return c, nil
+}
+
+// source is how captures are opened: their decryption secrets blocks give keys (pcapng 4.7).
+func (k *keyFlags) source(s *streams) capture.Options {
+	return capture.Options{Stdin: s.in, OnSecrets: func(_ string, typ uint32, data []byte) {
+		if typ == capture.SecretsTLS {
+			k.tls.Add(data)
+		}
+	}}
+}
+
+// follow reads key logs that grow. What cannot be opened again was read once, at least.
+func (k *keyFlags) follow(m *keys.Material) {
+	if m == nil {
+		return
+	}
+	for _, name := range m.Logs {
+		k.tls.Follow(name)
+	}
 }
 
 // ring gives a run its ring, which the caller closes. Without keys for it, it sleeps until the capture brings some: a

@@ -298,13 +298,14 @@ func (*nothing) EncodeOpen(dst []byte, _ *record.Record) (out []byte, at int, ok
 func (*nothing) EncodeRoots(dst []byte, _ *record.Record) []byte { return dst }
 
 func exportKeys(ctx context.Context, s *streams, m *keys.Material, files []string) error {
-	transport, err := new(keyFlags).flow(m)
+	k := new(keyFlags)
+	transport, err := k.flow(m)
 	if err != nil {
 		return err
 	}
 	ring := keys.NewRing(m, keys.RingLimits{})
 	defer ring.Close()
-	src, err := capture.Open(files, capture.Options{Stdin: s.in})
+	src, err := capture.Open(files, k.source(s))
 	if err != nil {
 		return err
 	}

@@ -99,6 +99,7 @@ func (o *liveOptions) run(ctx context.Context, s *streams) error {
 	if err != nil {
 		return err
 	}
+	o.grows = true
 	opt, err := o.decoding(s, p)
 	if err != nil {
 		return err

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -42,6 +43,7 @@ type readOptions struct {
 	onePass     bool
 	checks      bool
 	allHTTP     bool
+	grows       bool // frames are read as they come, and key logs may grow meanwhile
 	keyFlags
 	writeFlags
 	hepFlags
@@ -109,6 +111,7 @@ func (o *readOptions) run(ctx context.Context, s *streams) error {
 	if len(o.files) == 0 {
 		return usage("read needs a capture FILE, or - for standard input")
 	}
+	o.grows = slices.Contains(o.files, "-")
 	p, err := o.printing(s)
 	if err != nil {
 		return err
@@ -127,7 +130,7 @@ func (o *readOptions) run(ctx context.Context, s *streams) error {
 	if opt.Ring != nil {
 		defer opt.Ring.Close()
 	}
-	src, err := capture.Open(files, capture.Options{Stdin: s.in})
+	src, err := capture.Open(files, o.keyFlags.source(s))
 	if errors.Is(err, capture.ErrStopped) {
 		s.interrupted(0)
 		return nil
@@ -246,6 +249,9 @@ func (o *readOptions) decoding(s *streams, p *printing) (decode.Options, error) 
 		return decode.Options{}, err
 	}
 	opt.Flow.AllHTTP = o.allHTTP
+	if o.grows {
+		o.keyFlags.follow(material)
+	}
 	o.keyFlags.ring(&opt, material, o.files)
 	return opt, nil
 }

@@ -68,7 +68,7 @@ func track(ctx context.Context, s *streams, files []string, k *keyFlags, release
 	}
 	k.ring(&opt, m, files)
 	defer opt.Ring.Close()
-	src, err := capture.Open(files, capture.Options{Stdin: s.in})
+	src, err := capture.Open(files, k.source(s))
 	if err != nil {
 		return nil, nil, err
 	}
