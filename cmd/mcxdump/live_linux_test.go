@@ -249,7 +249,7 @@ func TestLivePrivileges(t *testing.T) {
 		if errors.Is(err, os.ErrNotExist) {
 			continue
 		}
-		for _, want := range []string{"CapEff:\t0000000000000000\n", "CapPrm:\t0000000000000000\n", "NoNewPrivs:\t1\n"} {
+		for _, want := range []string{"CapEff:\t0000000000000000\n", "CapPrm:\t0000000000000000\n", "NoNewPrivs:\t1\n", "Seccomp:\t2\n"} {
 			if !strings.Contains(string(b), want) {
 				t.Errorf("%s has not %q", task, want)
 			}

@@ -15,6 +15,7 @@ type Needs struct {
 type Confinement struct {
 	NoNewPrivs   bool // no program that it starts can gain rights
 	Capabilities bool // all are gone, from every thread
+	Seccomp      int  // system calls that are refused, 0 where the kernel filters none
 	Landlock     int  // version of the kernel's interface, 0 where there is none: files out of reach but those named, no TCP
 }
 
@@ -28,6 +29,9 @@ func (c Confinement) String() string {
 	}
 	if c.Landlock > 0 {
 		list = append(list, fmt.Sprintf("landlock %d", c.Landlock))
+	}
+	if c.Seccomp > 0 {
+		list = append(list, fmt.Sprintf("seccomp against %d system calls", c.Seccomp))
 	}
 	if len(list) == 0 {
 		return "not confined"

@@ -12,7 +12,8 @@ import (
 )
 
 // Confine gives up what a capturing process does not need once its sockets are open: it sets no_new_privs, drops every
-// capability and, where the kernel has Landlock, every file that is not open yet but those in n.Dirs, and TCP. It is for the time
+// capability and, where the kernel has Landlock, every file that is not open yet but those in n.Dirs, and TCP; where it has
+// seccomp, system calls that start programs or change the system fail from then on. It is for the time
 // before the first octet of a stranger is parsed, and cannot be taken back.
 func Confine(n Needs) (c Confinement, err error) {
 	_, _ = time.Now().Zone() // reads the time zone, which is a file
@@ -36,6 +37,10 @@ func Confine(n Needs) (c Confinement, err error) {
 		return c, fmt.Errorf("dropping capabilities: %w", e)
 	}
 	c.Capabilities = true
+	var serr error
+	if c.Seccomp, serr = denySyscalls(); err == nil {
+		err = serr
+	}
 	return c, err
 }
 
