@@ -43,7 +43,9 @@ func (p *pipeline) attach(dst []byte, b *batch) []byte {
 			continue
 		}
 		rb := record.Builder{R: h.rec, Want: p.opt.Want}
-		b.stats.findings(p.opt.Tracker.Add(h.ev, &rb))
+		fs := p.opt.Tracker.Add(h.ev, &rb)
+		b.stats.findings(fs)
+		p.opt.Monitor.findings(fs)
 		dst = p.sink.Encode(dst, h.rec)
 		if cap(h.rec.Nodes) <= maxSpareNodes {
 			p.spares.Put(h.rec)
@@ -61,6 +63,7 @@ func (p *pipeline) complete(dst []byte, b *batch, h *held) []byte {
 	p.adder.Reset(r)
 	fs := p.opt.Tracker.Add(h.ev, &p.adder)
 	b.stats.findings(fs)
+	p.opt.Monitor.findings(fs)
 	if len(fs) == 0 && len(r.Findings) == h.to-h.from {
 		if p.redone.Load() > 0 {
 			p.redone.Add(-1)

@@ -39,6 +39,8 @@ type Options struct {
 	Tap Tap
 	// Units, if set, sees each message before it is decoded, in the goroutine that reads, like Tap.
 	Units func(*flow.Unit)
+	// Monitor, if set, can be asked how the run goes on.
+	Monitor *Monitor
 	// Patience is how long reading may wait for output that is stuck; 0 for ever. After that messages are left out,
 	// counted and told of: a live capture must go on reading. Keys in them are learned all the same.
 	Patience time.Duration

@@ -198,11 +198,12 @@ var errStop = errors.New("stop")
 
 func (p *pipeline) read(src capture.Source) error {
 	dec := flow.New(p.opt.Flow, p)
+	p.opt.Monitor.begin(p, dec)
 	stop := make(chan struct{})
 	var ticking sync.WaitGroup
 	ticking.Go(func() { p.tick(stop) })
 	err := p.frames(src, dec)
-	dec.Flush()
+	p.opt.Monitor.flush(dec)
 	close(stop)
 	ticking.Wait()
 	p.mu.Lock()
@@ -245,7 +246,7 @@ func (p *pipeline) frames(src capture.Source, dec *flow.Decoder) error {
 		}
 		ff.Number, ff.Time, ff.Data, ff.Orig, ff.Link = f.Number, f.Time, f.Data, f.Orig, f.Link
 		ff.File, ff.FileIndex, ff.Interface = f.File, f.FileIndex, f.Interface
-		dec.Frame(&ff)
+		p.opt.Monitor.frame(dec, &ff)
 	}
 }
 
@@ -440,6 +441,7 @@ func (p *pipeline) worker() {
 					it.promise.Keep()
 				}
 				b.stats.count(r, w)
+				p.opt.Monitor.record(r)
 				if p.opt.Tracker != nil && it.number != 0 {
 					if ev := p.opt.Tracker.Read(r); ev != nil {
 						if p.printOpen(b, i, r, ev) {

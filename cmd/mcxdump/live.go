@@ -5,14 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"runtime/debug"
-	"runtime/metrics"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -20,7 +19,6 @@ import (
 
 	"github.com/mcxdump/mcxdump/decode"
 	"github.com/mcxdump/mcxdump/decode/capture"
-	"github.com/mcxdump/mcxdump/decode/record"
 	"github.com/mcxdump/mcxdump/internal/bpf"
 	"github.com/mcxdump/mcxdump/output"
 )
@@ -36,6 +34,8 @@ type liveOptions struct {
 	ringSize   int
 	promisc    bool
 	keepRights bool
+	metrics    string // address
+	public     bool
 	memory     int // MiB
 }
 
@@ -75,6 +75,8 @@ Exit codes: 0 ended by a signal or -c, 1 no capture or lost output, 2 usage.`,
 	o.writeFlags.register(f)
 	o.register(f)
 	f.IntVar(&o.memory, "memory", 128, "budget of the process in `MiB`, rings included")
+	f.StringVar(&o.metrics, "metrics", "", "answer Prometheus at a loopback `ADDR`, as 127.0.0.1:9464, path /metrics")
+	f.BoolVar(&o.public, "metrics-public", false, "let --metrics be an address that others reach")
 	f.BoolVar(&o.keepRights, "keep-rights", false, "do not give up capabilities and files once the sockets are open")
 	return cmd
 }
@@ -136,6 +138,14 @@ func (o *liveOptions) run(ctx context.Context, s *streams) error {
 		return usage("--to-hep %s is where --hep listens: messages would go round for ever", o.toHEP)
 	}
 	o.watch(&opt, w, h)
+	var answer net.Listener
+	if o.metrics != "" {
+		if answer, err = listenMetrics(o.metrics, o.public); err != nil {
+			return err
+		}
+		defer answer.Close()
+	}
+	opt.Monitor = new(decode.Monitor)
 	if !o.keepRights {
 		var dirs []string
 		if w != nil && o.path != "-" {
@@ -147,9 +157,12 @@ func (o *liveOptions) run(ctx context.Context, s *streams) error {
 		}
 	}
 
-	live := &liveRun{s: s, src: src, w: w, h: h, begun: time.Now(), sink: &countingSink{readSink: p.sink}}
+	live := &liveRun{s: s, src: src, w: w, h: h, begun: time.Now(), monitor: opt.Monitor}
+	if answer != nil {
+		go (&metrics{live, opt.Ring}).serve(answer)
+	}
 	stop := live.watch(ctx, terminal(s.err) > 0 && terminal(s.out) == 0)
-	sum, err := decode.Run(context.WithoutCancel(ctx), src, opt, live.sink)
+	sum, err := decode.Run(context.WithoutCancel(ctx), src, opt, p.sink.best())
 	stop()
 	h.close(s)
 	if serr := o.summary(s, sum, p.format, p.ro, p.sink); err == nil {
@@ -196,37 +209,15 @@ func listInterfaces(s *streams) error {
 	return err
 }
 
-// countingSink counts what is printed, for the statistics of a run that goes on.
-type countingSink struct {
-	*readSink
-	messages, errors, warnings, notes atomic.Uint64
-}
-
-func (k *countingSink) Encode(dst []byte, r *record.Record) []byte {
-	if r.Type == record.Message {
-		k.messages.Add(1)
-	}
-	for i := range r.Findings {
-		switch r.Findings[i].Severity {
-		case record.Error:
-			k.errors.Add(1)
-		case record.Warning:
-			k.warnings.Add(1)
-		default:
-			k.notes.Add(1)
-		}
-	}
-	return k.readSink.Encode(dst, r)
-}
-
 // liveRun is what the goroutine that listens to signals looks at.
 type liveRun struct {
 	s     *streams
 	src   capture.Live
 	w     *capture.FileWriter
 	h     *hepSender
-	sink  *countingSink
 	begun time.Time
+
+	monitor *decode.Monitor
 }
 
 // watch listens to signals and draws the status line until the function that it gives is called. When ctx ends, the
@@ -283,7 +274,7 @@ func (l *liveRun) watch(ctx context.Context, status bool) func() {
 // line is the status in one line.
 func (l *liveRun) line() string {
 	st := l.src.Stats()
-	s := fmt.Sprintf("%v: %d frames, %d messages", time.Since(l.begun).Round(time.Second), st.Frames, l.sink.messages.Load())
+	s := fmt.Sprintf("%v: %d frames, %d messages", time.Since(l.begun).Round(time.Second), st.Frames, l.monitor.Tally().Messages)
 	if st.Drops > 0 {
 		s += fmt.Sprintf(", %d frames lost", st.Drops)
 	}
@@ -296,8 +287,9 @@ func (l *liveRun) line() string {
 // statistics is the answer to SIGUSR1.
 func (l *liveRun) statistics() {
 	var b strings.Builder
+	t := l.monitor.Tally()
 	fmt.Fprintf(&b, "mcxdump: %s, %d octets; findings: %d errors, %d warnings, %d notes; memory %d MiB\n", l.line(), l.src.Stats().Octets,
-		l.sink.errors.Load(), l.sink.warnings.Load(), l.sink.notes.Load(), memory()>>20)
+		t.Errors, t.Warnings, t.Notes, memory()>>20)
 	for _, d := range l.src.Devices() {
 		fmt.Fprintf(&b, "mcxdump: %s: %d received, %d lost\n", output.Safe(d.Name), d.Received, d.Dropped)
 	}
@@ -309,11 +301,4 @@ func (l *liveRun) statistics() {
 		fmt.Fprintf(&b, "mcxdump: HEP: %d messages sent, %d not sent\n", l.h.sent.Load(), l.h.lost())
 	}
 	io.WriteString(l.s.err, b.String())
-}
-
-// memory is what the Go runtime holds, without the kernel's rings.
-func memory() uint64 {
-	m := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}}
-	metrics.Read(m)
-	return m[0].Value.Uint64() - m[1].Value.Uint64()
 }

@@ -149,11 +149,7 @@ func (o *readOptions) run(ctx context.Context, s *streams) error {
 	}
 	o.watch(&opt, w, h)
 	bar := newProgress(s, src, terminal(s.out) > 0 && !o.quiet)
-	var sink decode.Sink = p.sink
-	if open := p.sink.open(); open != nil {
-		sink = open
-	}
-	sum, err := s.decode(ctx, src, opt, sink)
+	sum, err := s.decode(ctx, src, opt, p.sink.best())
 	bar.stop()
 	h.close(s)
 	if serr := o.summary(s, sum, p.format, p.ro, p.sink); err == nil {
@@ -462,6 +458,14 @@ func (k *readSink) Encode(dst []byte, r *record.Record) []byte {
 func (k *readSink) Write(b []byte) error {
 	_, err := k.out.Write(b)
 	return err
+}
+
+// best is the sink itself, or what can print records that the tracker may still add to.
+func (k *readSink) best() decode.Sink {
+	if open := k.open(); open != nil {
+		return open
+	}
+	return k
 }
 
 // open is the sink for records that the tracker may still add to, nil when it has to print them whole: the filter looks
