@@ -187,13 +187,15 @@ func (d *Decoder) Flush() {
 	last := d.cur
 	d.flushStreams()
 	open := d.stats.FragmentHeadless
-	for s := d.frags.oldest; s != nil; s = d.frags.oldest {
-		if s.state == fragOpen {
-			d.stats.FragmentTimedOut++
+	for d.frags.oldest != nil { // what is read of one datagram may be a fragment of another, one layer further in
+		for s := d.frags.oldest; s != nil; s = d.frags.oldest {
+			if s.state == fragOpen {
+				d.stats.FragmentTimedOut++
+			}
+			d.giveUp(s)
 		}
-		d.giveUp(s)
+		d.drain()
 	}
-	d.drain()
 	d.flushStreams() // what those datagrams carried
 	d.flushAssocs()
 	d.flushTLS()
