@@ -116,6 +116,7 @@ var (
 	fSumESPBadICV    = reg("summary.esp.icv_bad", "Read, with a wrong integrity check value", "RFC 4303 3.4.4", record.Uint)
 	fSumESPDouble    = reg("summary.esp.duplicates", "With a sequence number seen before", "RFC 4303 3.4.3", record.Uint)
 	fSumESPSPIs      = regMap("summary.esp.unreadable_spis", "SPIs and destinations of unreadable packets, with how many", "RFC 4303 2.1", record.String)
+	fSumSigComp      = reg("summary.sigcomp", "SigComp messages and streams that are not decompressed", "RFC 3320 7", record.Uint)
 	fSumTimeJumps    = reg("summary.time_jumps", "Forward jumps of packet time that were clamped", "mcxdump", record.Uint)
 	fSumTimeBacks    = reg("summary.time_backs", "Frames older than the one before", "mcxdump", record.Uint)
 	fSumLeftOut      = reg("summary.left_out", "Items over the limits of one record", "mcxdump", record.Uint)
@@ -216,6 +217,7 @@ func (s *Summary) Record() *record.Record {
 		}
 		b.Close()
 	}
+	some(fSumSigComp, f.SigComp)
 	some(fSumTimeJumps, f.TimeJumps)
 	some(fSumTimeBacks, f.TimeBacks)
 	some(fSumLeftOut, w.Dropped)

@@ -95,5 +95,7 @@ type Stats struct {
 	ESPDuplicates uint64 // with a sequence number seen before
 	UnreadSPIs    []SPICount
 
+	SigComp uint64 // SigComp messages, and streams of them; they are not decompressed
+
 	Limits [NumLimits]uint64 // how often each limit bit
 }

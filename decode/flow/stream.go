@@ -88,6 +88,7 @@ func (d *Decoder) decide(st *stream) {
 			return
 		}
 	}
+	d.sigcompStream(st, b)
 	d.ignore(st)
 }
 

@@ -91,6 +91,9 @@ func (d *Decoder) udpPayload(p *packet, b []byte) {
 		d.see(VerdictKeepAlive)
 		return
 	}
+	if d.sigcompDatagram(p, b) {
+		return
+	}
 	if sipPort(p) {
 		if at := sipparse.FindStart(b, 0); at > 0 && at <= maxJunk {
 			p.findings = append(p.findings, record.Finding{ID: "udp-junk", Severity: record.Warning, Clause: "RFC 3261 18.3",
