@@ -13,8 +13,8 @@ type grant struct {
 	client, redirect  string
 	scope             string
 	challenge, method string
-	asked             bool // the request is in the capture
-	session           *Session
+	asked             bool   // the request is in the capture
+	session           int    // number; the table of sessions may have let it go
 	code              string // fingerprint
 	codeNumber        uint64
 	used              uint64 // number of the token request that redeemed the code
@@ -47,29 +47,45 @@ func (t *Tracker) idmRequest(e *Event, x *exchange) {
 	case p.Kind == "authorisation_response" && p.Code != "":
 		// The redirection goes over HTTP too (RFC 8252 7.3).
 		x.what = "redirection with a code"
-		if g, ok := t.grants.get(t.grantKey('s', p.State)); ok && p.State != "" && !g.session.evicted {
-			x.grant, x.session = g, g.session
-			t.granted(e, x, g.session, p)
+		if g, s := t.byState(p); s != nil {
+			x.grant, x.session = g, s
+			t.granted(e, x, s, p)
 		}
 	default:
 		// The log-in form, or something else of the IdM: it belongs to the authorisation request whose state it names.
 		x.what = clipText(e.Method+" "+e.HTTP.Path, 160)
-		if g, ok := t.grants.get(t.grantKey('s', p.State)); ok && p.State != "" {
-			x.grant, x.session = g, g.session
+		if g, s := t.byState(p); s != nil {
+			x.grant, x.session = g, s
 		}
 	}
+}
+
+// byState finds the authorisation request whose state a message names, and its session.
+func (t *Tracker) byState(p *IdMPart) (*grant, *Session) {
+	if p.State == "" {
+		return nil, nil
+	}
+	g, ok := t.grants.get(t.grantKey('s', p.State))
+	if !ok {
+		return nil, nil
+	}
+	return g, t.sessionByID(g.session)
+}
+
+// sessionByID finds a session that is still in the table.
+func (t *Tracker) sessionByID(id int) *Session {
+	s, _ := t.sessions.get(t.sessionIDKey(id))
+	return s
 }
 
 // authorizeRequest opens a grant (TS 33.180 B.4.2.2).
 func (t *Tracker) authorizeRequest(e *Event, x *exchange, p *IdMPart) {
 	x.what = "authorisation request"
-	var s *Session
-	if g, ok := t.grants.get(t.grantKey('s', p.State)); ok && p.State != "" && g.client == p.ClientID && g.code == "" && !g.session.evicted {
-		s = g.session // the same request again, after the log-in page
-	} else {
+	old, s := t.byState(p)
+	if s == nil || old.client != p.ClientID || old.code != "" { // else the same request again, after the log-in page
 		s = t.idmSession(e, ByCode, e.HTTP.Host)
 	}
-	g := &grant{number: e.Number, frame: e.frame(), client: p.ClientID, redirect: p.RedirectURI, scope: p.Scope, challenge: p.Challenge, method: p.Method, asked: true, session: s}
+	g := &grant{number: e.Number, frame: e.frame(), client: p.ClientID, redirect: p.RedirectURI, scope: p.Scope, challenge: p.Challenge, method: p.Method, asked: true, session: s.ID}
 	if p.State != "" {
 		t.grants.put(t.grantKey('s', p.State), g)
 	}
@@ -138,17 +154,20 @@ func (t *Tracker) redeem(e *Event, x *exchange, p *IdMPart) *Session {
 			g = nil
 		}
 	}
-	if g == nil || g.session.evicted {
-		g = &grant{number: e.Number, frame: e.frame(), client: p.ClientID, redirect: p.RedirectURI}
-		g.session = t.idmSession(e, ByCode, e.HTTP.Host)
+	var s *Session
+	if g != nil {
+		s = t.sessionByID(g.session)
+	}
+	if s == nil {
+		s = t.idmSession(e, ByCode, e.HTTP.Host)
+		g = &grant{number: e.Number, frame: e.frame(), client: p.ClientID, redirect: p.RedirectURI, session: s.ID}
 	}
 	x.grant = g
-	s := g.session
 	if g.used != 0 {
 		t.find("code-reuse", fmt.Sprintf("an authorisation code is used a second time: message %d had redeemed it", g.used), "", "idm.code", e.frame())
 		if !s.live() || s.State == Accepted {
 			s = t.idmSession(e, ByCode, e.HTTP.Host)
-			s.From = g.session.ID
+			s.From = g.session
 		}
 	}
 	g.used = e.Number
@@ -198,16 +217,15 @@ func (t *Tracker) refresh(e *Event, x *exchange, p *IdMPart) *Session {
 	if tr.IssuedTo != "" && p.ClientID != "" && tr.IssuedTo != p.ClientID {
 		t.find("token-client", fmt.Sprintf("the refresh token was issued to client %q (message %d) and is used by client %q", tr.IssuedTo, tr.Issued.Number, p.ClientID), "", "idm.client_id", tr.Issued.Frame, e.frame())
 	}
-	t.key = fmt.Appendf(t.key[:0], "%d", tr.IssuedBy)
-	old, ok := t.sessions.get(t.key)
-	if ok {
+	old := t.sessionByID(tr.IssuedBy)
+	if old != nil {
 		if t.expire(old); old.live() {
 			return old
 		}
 	}
 	s := t.idmSession(e, ByRefresh, e.HTTP.Host)
 	s.From = tr.IssuedBy
-	if ok {
+	if old != nil {
 		s.Members, s.MCID, s.Subject = append([]string(nil), old.Members...), old.MCID, old.Subject
 	}
 	return s
@@ -229,8 +247,7 @@ func (t *Tracker) subject(e *Event, s *Session, p *IdMPart) {
 	}
 	s.From = x.IssuedBy
 	t.fact(s, e, "subject_token", tok.Fingerprint, "idm", "")
-	t.key = fmt.Appendf(t.key[:0], "%d", x.IssuedBy)
-	if old, ok := t.sessions.get(t.key); ok && x.IssuedBy != 0 {
+	if old := t.sessionByID(x.IssuedBy); old != nil {
 		for _, id := range old.Members {
 			s.member(id)
 		}
@@ -248,8 +265,8 @@ func (t *Tracker) idmResponse(e *Event, x *exchange) {
 	}
 	if p.Code != "" || p.Error != "" && p.State != "" {
 		// The answer to the log-in carries the state of the authorisation request.
-		if g, ok := t.grants.get(t.grantKey('s', p.State)); ok && p.State != "" && !g.session.evicted {
-			x.grant, x.session = g, g.session
+		if g, s := t.byState(p); s != nil {
+			x.grant, x.session = g, s
 		}
 	}
 	if x.session == nil && (p.Code != "" || len(p.Issued) > 0) {
@@ -286,7 +303,7 @@ func (t *Tracker) idmResponse(e *Event, x *exchange) {
 func (t *Tracker) granted(e *Event, x *exchange, s *Session, p *IdMPart) {
 	g := x.grant
 	if g == nil {
-		g = &grant{number: e.Number, frame: e.frame(), session: s, client: x.client}
+		g = &grant{number: e.Number, frame: e.frame(), session: s.ID, client: x.client}
 		x.grant = g
 	}
 	g.code, g.codeNumber = p.Code, e.Number

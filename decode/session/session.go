@@ -396,8 +396,10 @@ func (q *queue) pop() *eventList {
 	return l
 }
 
-func (t *Tracker) sessionKey(s *Session) []byte {
-	t.key = strconv.AppendInt(t.key[:0], int64(s.ID), 10)
+func (t *Tracker) sessionKey(s *Session) []byte { return t.sessionIDKey(s.ID) }
+
+func (t *Tracker) sessionIDKey(id int) []byte {
+	t.key = strconv.AppendInt(t.key[:0], int64(id), 10)
 	return t.key
 }
 

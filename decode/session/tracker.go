@@ -11,8 +11,8 @@ type Limits struct {
 	Sessions      int // 16384 service authorisations
 	Publications  int // 16384 published states
 	Subscriptions int // 4096 subscriptions to poc-settings
-	Tokens        int // 16384 tokens, followed by fingerprint; as many codes, issuers and users of HTTP servers
-	Exchanges     int // 16384 HTTP requests that wait for their response
+	Tokens        int // 8192 tokens, followed by fingerprint; as many codes, issuers and users of HTTP servers
+	Exchanges     int // 8192 HTTP requests that wait for their response
 	Nonces        int // 32768 fingerprints of IVs
 	Profiles      int // 4096 user profile documents
 	Events        int // 32768 messages kept for ladders, over all sessions
@@ -47,8 +47,8 @@ func (l Limits) withDefaults() Limits {
 	def(&l.Sessions, 16384)
 	def(&l.Publications, 16384)
 	def(&l.Subscriptions, 4096)
-	def(&l.Tokens, 16384)
-	def(&l.Exchanges, 16384)
+	def(&l.Tokens, 8192)
+	def(&l.Exchanges, 8192)
 	def(&l.Nonces, 32768)
 	def(&l.Profiles, 4096)
 	def(&l.Events, 32768)
@@ -131,9 +131,9 @@ type Tracker struct {
 	ivs          table[Cipher]
 	documents    table[*documents]
 	exchanges    table[*exchange]
-	servers      table[*Session] // by service, host and user or token
-	grants       table[*grant]   // by state, by code, by client
-	tokens       table[*Trail]   // by fingerprint
+	servers      table[int]    // numbers of sessions by service, host and user or token
+	grants       table[*grant] // by state, by code, by client
+	tokens       table[*Trail] // by fingerprint
 	issuers      table[struct{}]
 	queue        queue
 	nextID       int
@@ -160,7 +160,7 @@ func NewTracker(c Config) *Tracker {
 	t.ivs = newTable[Cipher](c.Limits.Nonces, nil)
 	t.documents = newTable[*documents](c.Limits.Profiles, nil)
 	t.exchanges = newTable(c.Limits.Exchanges, t.webUnanswered)
-	t.servers = newTable[*Session](4*c.Limits.Tokens, nil)
+	t.servers = newTable[int](4*c.Limits.Tokens, nil)
 	t.grants = newTable[*grant](2*c.Limits.Tokens, nil)
 	t.tokens = newTable[*Trail](c.Limits.Tokens, nil)
 	t.issuers = newTable[struct{}](c.Limits.Tokens, nil)

@@ -190,7 +190,11 @@ func (t *Tracker) webSession(e *Event, svc Service, host string, who []string, t
 	}
 	var s *Session
 	for _, n := range names {
-		if o, ok := t.servers.get(t.serverKey(svc, host, n)); ok && !o.evicted {
+		id, ok := t.servers.get(t.serverKey(svc, host, n))
+		if !ok {
+			continue
+		}
+		if o := t.sessionByID(id); o != nil {
 			if t.expire(o); o.live() {
 				s = o
 				break
@@ -203,7 +207,7 @@ func (t *Tracker) webSession(e *Event, svc Service, host string, who []string, t
 		t.fact(s, e, "server", host, "http.host", "")
 	}
 	for _, n := range names {
-		t.servers.put(t.serverKey(svc, host, n), s)
+		t.servers.put(t.serverKey(svc, host, n), s.ID)
 	}
 	for _, id := range who {
 		s.member(id)
