@@ -191,14 +191,15 @@ func (w *worker) httpAuth(h *flow.HTTP) {
 		if bearer {
 			t = parseToken([]byte(rest), "")
 		}
+		challenge := strings.HasSuffix(strings.ToLower(f.Name), "-authenticate") // its parameters are for everybody (RFC 6750 3)
 		built := w.b.Open(fHTTPAuth, place)
 		if built {
 			w.b.Str(fHTTPAuthHeader, f.Name, record.Place{})
 			w.b.Str(fHTTPAuthScheme, scheme, at(a.Scheme))
 			switch {
 			case rest == "":
-			case a.Params.Len > 0 && !secretScheme(v[:min(len(scheme), len(v))]):
-				w.params(fHTTPAuthParams, v, a.Params, at)
+			case a.Params.Len > 0 && (challenge || !secretScheme(v[:min(len(scheme), len(v))])):
+				w.authParams(fHTTPAuthParams, &a, at)
 			default:
 				shown, cut := withhold(rest, w.opt.ShowSecrets)
 				if n := w.b.Str(fHTTPAuthToken, shown, place); n != nil && cut {

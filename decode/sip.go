@@ -2,6 +2,7 @@ package decode
 
 import (
 	"bytes"
+	"iter"
 	"strconv"
 
 	"github.com/mcxdump/mcxdump/decode/record"
@@ -203,11 +204,20 @@ func (w *worker) contacts(m *message) {
 
 // params adds a Map of parameters; a parameter without a value has the empty one.
 func (w *worker) params(f *record.Field, raw []byte, s sipparse.Span, at func(sipparse.Span) record.Place) {
+	w.paramSeq(f, raw, s, sipparse.ParamsIn(raw, s), at)
+}
+
+// authParams lists the parameters of credentials or of a challenge, which commas separate (RFC 9110 11.2).
+func (w *worker) authParams(f *record.Field, a *sipparse.Auth, at func(sipparse.Span) record.Place) {
+	w.paramSeq(f, a.Raw, a.Params, a.ParamSeq(), at)
+}
+
+func (w *worker) paramSeq(f *record.Field, raw []byte, s sipparse.Span, params iter.Seq[sipparse.Param], at func(sipparse.Span) record.Place) {
 	if s.Len == 0 || !w.b.Wants(f) {
 		return
 	}
 	w.b.Open(f, at(s))
-	for p := range sipparse.ParamsIn(raw, s) {
+	for p := range params {
 		v := p.Value.In(raw)
 		val := text(v)
 		if p.Quoted {
@@ -371,7 +381,7 @@ func (w *worker) authorizations(m *message) {
 				n.Flags |= record.Withheld
 			}
 		} else {
-			w.params(fSIPAuthParams, v, a.Params, at)
+			w.authParams(fSIPAuthParams, &a, at)
 		}
 		w.b.Close()
 	}
