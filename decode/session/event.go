@@ -162,7 +162,6 @@ type Token struct {
 	Scope       string
 	Exp         int64
 	HasExp      bool
-	Recording   bool // mcrec_id is there: for a recording server
 }
 
 // Info is one mcptt-info, mcvideo-info or mcdata-info body.

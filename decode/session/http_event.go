@@ -126,20 +126,6 @@ func (h *HTTP) service() (Service, bool) {
 	return 0, false
 }
 
-// recording tells a request to a recording server, whose interface no specification text at hand confirms: the token is
-// for recording and the path is of no other service, or speaks of recordings.
-func (h *HTTP) recording() bool {
-	tok := &h.Bearer
-	if !tok.Present || h.IdM != nil || h.KMS != nil || h.XCAP != nil {
-		return false
-	}
-	about := func(s string) bool {
-		s = strings.ToLower(s)
-		return strings.Contains(s, "record") || strings.Contains(s, "replay")
-	}
-	return about(h.Path) || strings.HasPrefix(h.Host, "rec") || tok.Recording || about(tok.Scope)
-}
-
 // group tells documents of group management (TS 24.481 7) from those of configuration management (TS 24.484).
 func (x *XCAPPart) group() bool {
 	return strings.Contains(x.Kind, "group") || strings.HasPrefix(x.AUID, "org.openmobilealliance.group")

@@ -182,6 +182,10 @@ const (
 	cXCAPDocument
 	cXCAPSelector
 	cXCAPKind
+	cRecording
+	cRecRole
+	cRecAction
+	cRecPath
 )
 
 // fieldCodes maps the names of the register to codes; info elements are added for each service.
@@ -229,6 +233,7 @@ var webCodes = map[string]code{
 	"idm.expires_in": cIdMExpires, "idm.tokens": cIdMTokens, "idm.tokens.kind": cIdMTokenKind, "idm.tokens.fingerprint": cIdMTokenPrint, "idm.tokens.claims": cIdMTokenClaims,
 	"idm.error": cIdMError, "idm.error.code": cIdMErrorCode, "idm.error.description": cIdMErrorText,
 	"xcap": cXCAP, "xcap.auid": cXCAPAUID, "xcap.tree": cXCAPTree, "xcap.user": cXCAPUser, "xcap.document": cXCAPDocument, "xcap.selector": cXCAPSelector, "xcap.kind": cXCAPKind,
+	"recording": cRecording, "recording.role": cRecRole, "recording.action": cRecAction, "recording.resource": cRecPath,
 }
 
 var infoCodes = map[string]code{
@@ -298,7 +303,7 @@ func Read(r *record.Record) *Event {
 				rd.http(e, i)
 				found = true
 			}
-		case cKMS, cIdM, cXCAP:
+		case cKMS, cIdM, cXCAP, cRecording:
 			rd.webService(e, i)
 		case cESP:
 			rd.kids(i, func(_ int, c code, n *record.Node) {
@@ -316,9 +321,6 @@ func Read(r *record.Record) *Event {
 	}
 	if e.Details == nil {
 		e.Details = &Details{Expires: -1}
-	}
-	if h := e.HTTP; h != nil && e.Request && h.recording() {
-		h.Record = e.Method + " " + h.Path
 	}
 	if len(r.Sources) > 0 {
 		e.Digest = maphash.Bytes(digestSeed, r.Sources[0].Data)
@@ -890,8 +892,6 @@ func (rd *reader) claims(i int, t *Token) {
 			t.Issuer = clipText(jsonText(n.Str), maxText)
 		case "scope":
 			t.Scope = clipText(jsonText(n.Str), maxScope)
-		case "mcrec_id":
-			t.Recording = n.Str != ""
 		case "exp":
 			t.Exp, t.HasExp = jsonSeconds(n.Str)
 		}

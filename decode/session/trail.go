@@ -148,20 +148,6 @@ func scoped(svc Service, scope string) bool {
 	return slices.ContainsFunc(strings.Fields(scope), func(x string) bool { return slices.Contains(want, x) })
 }
 
-// tokenChecks looks at a bearer token where it is presented (TS 33.180 5.1.3.1, B.10).
-func (t *Tracker) tokenChecks(e *Event, s *Session, tok *Token, field string) {
-	if !scoped(s.Service, tok.Scope) {
-		t.find("token-scope", fmt.Sprintf("the token is not scoped for %s: %q has none of %s", serviceWords[s.Service], clipText(tok.Scope, 200), strings.Join(webScopes[s.Service][:3], ", ")), "", field)
-	}
-}
-
-// serviceWords name the servers in a sentence.
-var serviceWords = map[Service]string{
-	MCPTT: "the MCPTT server", MCVideo: "the MCVideo server", MCData: "the MCData server",
-	KMS: "key management", IdM: "identity management", CMS: "configuration management", GMS: "group management",
-	Recording: "the recording server", Web: "a server of unknown kind",
-}
-
 // fIssued is where tokens are handed out.
 const fIssued = "idm"
 

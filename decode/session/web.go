@@ -144,9 +144,6 @@ func (t *Tracker) takeToken(e *Event, s *Session, tok *Token, field string) {
 		return
 	}
 	t.present(e, s, tok, s.Service, "", field)
-	if first {
-		t.tokenChecks(e, s, tok, field)
-	}
 }
 
 // member notes an identity that a session speaks of.

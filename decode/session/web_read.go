@@ -122,6 +122,19 @@ func (rd *reader) webService(e *Event, i int) {
 		rd.idm(e.HTTP, i)
 	case cXCAP:
 		rd.xcap(e.HTTP, i)
+	case cRecording:
+		var role, action, path string
+		rd.kids(i, func(_ int, c code, n *record.Node) {
+			switch c {
+			case cRecRole:
+				role = n.Str
+			case cRecAction:
+				action = n.Str
+			case cRecPath:
+				path = n.Str
+			}
+		})
+		e.HTTP.Record = clipText(role+" "+action+" "+path, 160)
 	}
 }
 
