@@ -204,15 +204,15 @@ func (w *worker) contacts(m *message) {
 
 // params adds a Map of parameters; a parameter without a value has the empty one.
 func (w *worker) params(f *record.Field, raw []byte, s sipparse.Span, at func(sipparse.Span) record.Place) {
-	w.paramSeq(f, raw, s, sipparse.ParamsIn(raw, s), at)
+	w.paramSeq(f, raw, s, sipparse.ParamsIn(raw, s), false, at)
 }
 
 // authParams lists the parameters of credentials or of a challenge, which commas separate (RFC 9110 11.2).
 func (w *worker) authParams(f *record.Field, a *sipparse.Auth, at func(sipparse.Span) record.Place) {
-	w.paramSeq(f, a.Raw, a.Params, a.ParamSeq(), at)
+	w.paramSeq(f, a.Raw, a.Params, a.ParamSeq(), !w.opt.ShowSecrets, at)
 }
 
-func (w *worker) paramSeq(f *record.Field, raw []byte, s sipparse.Span, params iter.Seq[sipparse.Param], at func(sipparse.Span) record.Place) {
+func (w *worker) paramSeq(f *record.Field, raw []byte, s sipparse.Span, params iter.Seq[sipparse.Param], hide bool, at func(sipparse.Span) record.Place) {
 	if s.Len == 0 || !w.b.Wants(f) {
 		return
 	}
@@ -223,7 +223,14 @@ func (w *worker) paramSeq(f *record.Field, raw []byte, s sipparse.Span, params i
 		if p.Quoted {
 			val = sipparse.Unquote(v)
 		}
-		w.b.Entry(f, text(p.Name.In(raw)), val, at(sipparse.Span{Off: p.Name.Off, Len: max(p.Name.Len, p.Value.Off+p.Value.Len-min(p.Name.Off, p.Value.Off+p.Value.Len))}))
+		cut := false
+		if hide && keyParam(p.Name.In(raw)) {
+			val, cut = withhold(val, false)
+		}
+		n := w.b.Entry(f, text(p.Name.In(raw)), val, at(sipparse.Span{Off: p.Name.Off, Len: max(p.Name.Len, p.Value.Off+p.Value.Len-min(p.Name.Off, p.Value.Off+p.Value.Len))}))
+		if n != nil && cut {
+			n.Flags |= record.Withheld
+		}
 	}
 	w.b.Close()
 }

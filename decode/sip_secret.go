@@ -18,6 +18,30 @@ func secretScheme(scheme []byte) bool {
 	return bytes.EqualFold(scheme, []byte("bearer")) || bytes.EqualFold(scheme, []byte("basic"))
 }
 
+// keyParam reports whether a parameter of a challenge is a key: the S-CSCF hands ck and ik to the P-CSCF in
+// WWW-Authenticate (TS 24.229 7.2A.1).
+func keyParam(name []byte) bool {
+	return len(name) == 2 && (name[0]|0x20 == 'c' || name[0]|0x20 == 'i') && name[1]|0x20 == 'k'
+}
+
+// keyParams finds the values of keys among the parameters of a challenge.
+func keyParams(id sipparse.HeaderID, v string) (out []cut) {
+	if id != sipparse.HdrWWWAuthenticate && id != sipparse.HdrProxyAuthenticate {
+		return nil
+	}
+	a, _ := sipparse.ParseAuth([]byte(v))
+	for p := range a.ParamSeq() {
+		if keyParam(p.Name.In(a.Raw)) && p.Value.Len > 0 {
+			from, to := int(p.Value.Off), int(p.Value.Off+p.Value.Len)
+			if p.Quoted && v[from] == '"' && to-from >= 2 && v[to-1] == '"' {
+				from, to = from+1, to-1
+			}
+			out = append(out, cut{from, to})
+		}
+	}
+	return out
+}
+
 // withhold returns a credential as it may be shown: a JWS without its signature, anything else as a fingerprint.
 func withhold(token string, showSecrets bool) (shown string, cut bool) {
 	if showSecrets || token == "" {
@@ -61,7 +85,7 @@ func isBase64URL(c byte) bool {
 
 // mayHoldSecret is the cheap look before scrub.
 func mayHoldSecret(id sipparse.HeaderID, v string) bool {
-	return id == sipparse.HdrAuthorization || id == sipparse.HdrProxyAuthorization || strings.Contains(v, "eyJ")
+	return id == sipparse.HdrAuthorization || id == sipparse.HdrProxyAuthorization || id == sipparse.HdrWWWAuthenticate || id == sipparse.HdrProxyAuthenticate || strings.Contains(v, "eyJ")
 }
 
 // scrub returns a header field's value without secrets.
@@ -77,6 +101,13 @@ func scrub(id sipparse.HeaderID, v string, showSecrets bool) (string, bool) {
 		}
 	}
 	cut := false
+	if list := keyParams(id, v); len(list) > 0 {
+		for i := len(list) - 1; i >= 0; i-- {
+			shown, _ := withhold(v[list[i].from:list[i].to], false)
+			v = v[:list[i].from] + shown + v[list[i].to:]
+		}
+		cut = true
+	}
 	for from := 0; ; {
 		start, end := jws(v, from)
 		if start < 0 {
@@ -107,6 +138,9 @@ func (w *worker) secrets(m *message) {
 				w.mask(m.src, off+len(scheme)+1, len(rest))
 				continue
 			}
+		}
+		for _, k := range keyParams(h.ID, v) {
+			w.mask(m.src, off+k.from, k.to-k.from)
 		}
 		for from := 0; ; {
 			start, end := jws(v, from)
