@@ -3,7 +3,6 @@ package decode
 import (
 	"bytes"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/mcxdump/mcxdump/decode/flow"
@@ -136,20 +135,16 @@ func bearer(h *flow.HTTP) (scopes []string, mcrec string, present bool) {
 	return scopes[:min(len(scopes), 64)], mcrec, true
 }
 
-// presented holds the bearer token of a request against the service that it goes to.
+// presented tells of a request without a token to a service that wants one. Whether the token is right for the service is
+// the session's to say, which follows it.
 func (w *worker) presented(h *flow.HTTP, service string) {
 	scopes, mcrec, present := bearer(h)
 	c := &w.c
 	if service == "" && w.recording(h, h.Method, h.Target, scopes, mcrec) {
 		return
 	}
-	f := httpField(h, "authorization")
-	switch {
-	case service == "":
-	case !present:
+	if service != "" && !present {
 		c.Find("bearer-missing", record.Warning, "TS 33.180 5.1.3.1", "request for "+service+" without an access token", nil, fHTTPAuth, record.At(0, 0, 0))
-	case len(scopes) > 0 && !slices.ContainsFunc(scopes, func(s string) bool { return scopeWords(s) == service }):
-		c.Find("bearer-scope", record.Warning, "TS 33.180 B.4.2.2", fmt.Sprintf("token not scoped for %s: its scope is %q", service, clip([]byte(strings.Join(scopes, " ")), 200)), nil, fHTTPAuth, httpAt(f))
 	}
 }
 
@@ -225,7 +220,7 @@ func (w *worker) refused(h *flow.HTTP, service string) {
 		}
 		return
 	}
-	if service != "" && (h.Status == 401 || h.Status == 403) {
+	if service != "" && (h.Status == 401 || h.Status == 403) && h.ContentEnd <= h.HeaderEnd {
 		c.Find("bearer-refused", record.Warning, "TS 33.180 B.10", fmt.Sprintf("the server refused the request for %s with %d and does not say why in WWW-Authenticate", service, h.Status), nil, fHTTPStatus, record.At(0, 0, 0))
 	}
 }

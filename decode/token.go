@@ -303,7 +303,11 @@ func (c *Context) checkToken(t *token, idClaim string, p *Part, f *record.Field,
 	if t.hasExp && c.Time != 0 {
 		left := t.exp - floorSeconds(c.Time)
 		if left < 0 {
-			c.Find("TOK-03", record.Error, "TS 33.180 B.2.2", "expired token (expect 403 with 101): it expired "+span(-left)+" before this message", p, f, at)
+			expect := " (expect 403 with 101)"
+			if c.web != nil {
+				expect = ""
+			}
+			c.Find("TOK-03", record.Error, "TS 33.180 B.2.2", "expired token"+expect+": it expired "+span(-left)+" before this message", p, f, at)
 			words += " expired " + span(-left) + " ago"
 		} else {
 			words += " expires in " + span(left)

@@ -14,7 +14,7 @@ import (
 type Capture struct {
 	Name     string
 	Shows    string
-	Messages int // SIP messages inside, quoted ones included
+	Messages int // SIP and HTTP messages inside, quoted ones included
 	Write    func(w io.Writer) error
 }
 
@@ -374,7 +374,17 @@ func worlds() []Capture {
 	for _, s := range failures {
 		broken = append(broken, s.Name)
 	}
+	var webBroken []string
+	for _, s := range webScenarios {
+		if strings.HasPrefix(s.Name, "fail-") {
+			webBroken = append(webBroken, s.Name)
+		}
+	}
 	return []Capture{
+		{"chain.pcap", "one user's chain over HTTP and SIP, from identity management to recording: opens with no key file", 36, world("chain")},
+		{"chain-servers.pcap", "MCPTT and group server get their keys from the KMS over HTTP, then a user logs in and authorises: opens with no key file", 16, world("chain-servers")},
+		{"chain-late.pcap", "a REGISTER before its keys come from the KMS over HTTP: opens with no key file, read twice", 6, world("chain-late")},
+		{"web-failures.pcap", "every way to fail of the HTTP half, one after another", 38, world(webBroken...)},
 		{"lab-world.pcap", "three users and three services with a KMS of their own, hidden identities; lab-world.keys.json and lab-world.mcxkeys open it", 33, world(day...)},
 		{"failures.pcap", "every way to fail, one after another, with the server's answers; the same keys", 41, world(broken...)},
 		{"key-download.pcap", "a CSK and a MuSiK by MESSAGE (7.2.5), and settings under the new CSK; the same keys", 10, world("key-download-csk", "key-download-musik")},
@@ -419,7 +429,7 @@ func WorldKeys() (map[string][]byte, error) {
 // README is the text of testdata/pcaps/README.md.
 func README() string {
 	var b strings.Builder
-	b.WriteString("# Captures\n\nWritten by `internal/lab` from fixed seeds; `go test ./internal/lab -update` writes them again. The protected ones use\nthe published known-answer client-server key 2abcdef0 (test keys only), unless their line says otherwise.\n\n| file | SIP messages | shows |\n|---|---|---|\n")
+	b.WriteString("# Captures\n\nWritten by `internal/lab` from fixed seeds; `go test ./internal/lab -update` writes them again. The protected ones use\nthe published known-answer client-server key 2abcdef0 (test keys only), unless their line says otherwise.\n\n| file | messages | shows |\n|---|---|---|\n")
 	for _, c := range Captures() {
 		fmt.Fprintf(&b, "| %s | %d | %s |\n", c.Name, c.Messages, c.Shows)
 	}

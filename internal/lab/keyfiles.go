@@ -131,34 +131,24 @@ func (s *System) KMSDocuments() ([]byte, error) {
 func (s *System) WrappedDocuments() (doc, log []byte, err error) {
 	var b, l strings.Builder
 	l.WriteString("# Transport and integrity keys of a synthetic KMS: keys of nobody.\n")
-	sign := func(r, name string, key []byte) error {
-		d, err := xmlsec.Parse([]byte(`<SignedKmsResponse `+kmsNS+` Id="xmldoc">`+r+`</SignedKmsResponse>`), xmlsec.Limits{})
-		if err != nil {
-			return err
-		}
-		_, err = xmlsec.Sign(d.Tree.Root(), xmlsec.SignOptions{Key: key, KeyName: name, References: []xmlsec.SignReference{{URI: "#xmldoc", Transforms: []string{xmlsec.URIEnveloped, xmlsec.URIC14N10}}}})
-		b.WriteString(string(xmlsec.C14N{}.Document(d.Tree)) + "\n")
+	sign := func(r string, ink LogKey) error {
+		fmt.Fprintf(&l, "InK %s %x\n", ink.URI, ink.Key)
+		doc, err := sealResponse(r, ink.URI, ink.Key)
+		b.WriteString(doc + "\n")
 		return err
-	}
-	names := func(user string) (trk, ink string) {
-		user = strings.TrimPrefix(user, "sip:")
-		return "tk.1." + user, "ik.1." + user
 	}
 	for _, d := range s.Domains {
 		user := "sip:operator@" + d.KMS
-		_, ink := names(user)
-		key := s.octets(32)
-		fmt.Fprintf(&l, "InK %s %x\n", ink, key)
-		if err := sign(d.response(user, "init", d.certificate()), ink, key); err != nil {
+		_, ink := s.transport(user)
+		if err := sign(d.response(user, "init", d.certificate()), ink); err != nil {
 			return nil, nil, err
 		}
 	}
 	for _, p := range s.identities() {
-		trk, ink := names(p.URI)
-		kek, key := s.octets(32), s.octets(32)
-		fmt.Fprintf(&l, "TrK %s %x\nInK %s %x\n", trk, kek, ink, key)
+		trk, ink := s.transport(p.URI)
+		fmt.Fprintf(&l, "TrK %s %x\n", trk.URI, trk.Key)
 		set, err := p.keySet(func(k []byte) (string, error) {
-			el, err := xmlsec.Wrap(k, xmlsec.WrapOptions{KEK: kek, KeyName: trk, Padded: true})
+			el, err := xmlsec.Wrap(k, xmlsec.WrapOptions{KEK: trk.Key, KeyName: trk.URI, Padded: true})
 			if err != nil {
 				return "", err
 			}
@@ -167,7 +157,7 @@ func (s *System) WrappedDocuments() (doc, log []byte, err error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		if err := sign(p.Domain.response(p.URI, "keyprov", set), ink, key); err != nil {
+		if err := sign(p.Domain.response(p.URI, "keyprov", set), ink); err != nil {
 			return nil, nil, err
 		}
 	}

@@ -114,6 +114,7 @@ func Scenarios() []Scenario {
 		}})
 	}
 	out = append(out, failures...)
+	out = append(out, webScenarios...)
 	for i := range out {
 		out[i].Clean = !slices.ContainsFunc([]string{"fail-", "answer-", "derivation-", "imessage-sign-", "imessage-uid-", "subscribe-refused"}, func(p string) bool { return strings.HasPrefix(out[i].Name, p) })
 	}

@@ -60,8 +60,14 @@ func read(t *testing.T, pcap string, keyFiles ...string) []map[string]any {
 	if _, err := decode.Run(context.Background(), src, opt, sink); err != nil {
 		t.Fatal(err)
 	}
+	return messages(t, sink.out.String())
+}
+
+// messages takes the messages out of JSON lines.
+func messages(t *testing.T, lines string) []map[string]any {
+	t.Helper()
 	var out []map[string]any
-	for line := range strings.Lines(sink.out.String()) {
+	for line := range strings.Lines(lines) {
 		var v map[string]any
 		if err := json.Unmarshal([]byte(line), &v); err != nil {
 			t.Fatal(err)

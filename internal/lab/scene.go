@@ -22,7 +22,8 @@ type Scene struct {
 	S   *Service
 
 	conns map[netip.AddrPort]*Stream
-	count *int // SIP messages sent
+	webs  *[]webConn // connections to HTTP servers
+	count *int       // messages sent
 
 	tap func(k CSK, st Style, parts []Part) // sees what was protected, for tests
 }
@@ -34,7 +35,7 @@ func (s *System) Capture(out io.Writer, shape Shape) (*Scene, error) {
 		return nil, err
 	}
 	w.rng = s.rng
-	return &Scene{World: w, Sys: s, U: s.Users[0], S: Services[0], conns: map[netip.AddrPort]*Stream{}, count: new(int)}, nil
+	return &Scene{World: w, Sys: s, U: s.Users[0], S: Services[0], conns: map[netip.AddrPort]*Stream{}, webs: new([]webConn), count: new(int)}, nil
 }
 
 // as is the same scene with another user in it.
@@ -51,7 +52,7 @@ func (c *Scene) on(v *Service) *Scene {
 	return &d
 }
 
-// Messages is the number of SIP messages sent so far. Those inside message/sip do not count.
+// Messages is the number of SIP and HTTP messages sent so far. Those inside message/sip do not count.
 func (c *Scene) Messages() int { return *c.count }
 
 func (c *Scene) ue() netip.AddrPort {
@@ -488,5 +489,8 @@ func (c *Scene) hangUp() {
 		if s := c.conns[c.as(u).ue()]; s != nil {
 			s.Close()
 		}
+	}
+	for _, w := range *c.webs {
+		w.Close()
 	}
 }

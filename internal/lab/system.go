@@ -42,7 +42,8 @@ type System struct {
 	rng    *rand.Rand
 	random io.Reader
 	log    []LogKey
-	held   map[string]CSK // Options.Reuse
+	held   map[string]CSK       // Options.Reuse
+	wraps  map[string][2][]byte // transport and integrity key by identity
 }
 
 // A Domain is a security domain: one KMS (TS 33.180 5.3.1).
@@ -139,7 +140,7 @@ func NewSystem(o Options) (*System, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &System{Options: o, rng: rand.New(src), random: src, held: map[string]CSK{}}
+	s := &System{Options: o, rng: rand.New(src), random: src, held: map[string]CSK{}, wraps: map[string][2][]byte{}}
 	for i := range o.Domains {
 		d, err := newDomain(src, i)
 		if err != nil {
