@@ -45,8 +45,22 @@ func BenchmarkRTP(b *testing.B) {
 
 // BenchmarkTCPIgnored is a segment of a stream that is known not to be SIP.
 func BenchmarkTCPIgnored(b *testing.B) {
-	data := build(lan(0, false), ipHeader{proto: protoTCP}, tcpHeader{sport: 443, dport: 50000, seq: 1, flags: tcpACK}, make([]byte, 1400))
-	benchFrame(b, &Frame{Number: 1, Data: data, Orig: uint32(len(data)), Link: linkEthernet})
+	d := New(Config{}, nobody{})
+	f := &Frame{Number: 1, Link: linkEthernet}
+	for i := range uint32(midTries) { // that many segments are looked at more closely
+		f.Data = build(lan(0, false), ipHeader{proto: protoTCP}, tcpHeader{sport: 443, dport: 50000, seq: 1 + 1400*i, flags: tcpACK}, make([]byte, 1400))
+		f.Orig = uint32(len(f.Data))
+		d.Frame(f)
+	}
+	b.SetBytes(int64(len(f.Data)))
+	b.ReportAllocs()
+	for b.Loop() {
+		f.Time += 1000
+		d.Frame(f)
+	}
+	if d.stats.StreamsIgnored != 1 {
+		b.Fatalf("%+v", d.stats)
+	}
 }
 
 const sipRequest = "MESSAGE sip:mcptt-server@example.org SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1\r\n" +

@@ -106,7 +106,7 @@ func look(link uint16, frame []byte) int {
 	if m < 13 || m > len(u) {
 		return stays // a keep-alive perhaps, or cut off
 	}
-	if sipparse.LooksLikeStart(u[8:m]) || hep.Looks(u[8:m]) {
+	if sipparse.LooksLikeStart(u[8:m]) || hep.Looks(u[8:m]) || dtlsHello(u[8:m]) {
 		return stays
 	}
 	return leaves

@@ -66,6 +66,7 @@ type Stats struct {
 	TLSOpened      uint64 // of them decrypted
 	TLSNoKey       uint64 // of them without a key
 	TLSFailed      uint64 // of them ended by a fatal alert, not answered, or broken off in the handshake
+	DTLSHellos     uint64 // ClientHellos of DTLS
 	TLSMidstream   uint64 // directions of connections that began before the capture
 
 	Fragments          uint64 // IP fragments

@@ -61,7 +61,7 @@ func (d *Decoder) flushTLS() {
 		if s.n <= s.most {
 			continue
 		}
-		text := fmt.Sprintf("%d more TLS connections to %s like the one told of before", s.n-s.most, k.server)
+		text := fmt.Sprintf("%d more TLS connections to %s like those told of before", s.n-s.most, k.server)
 		if k.sni != "" {
 			text += " (SNI " + k.sni + ")"
 		}
@@ -196,6 +196,8 @@ func (c *tlsConn) Problem(p tlsopen.Problem) {
 		f.ID, f.Clause, f.Message = "tls-record", "RFC 8446 5.1", fmt.Sprintf("octets of the %s at %d of the stream begin no TLS record", c.who(p.Side), p.Off)
 	case tlsopen.ProblemHandshake:
 		f.ID, f.Clause, f.Message = "tls-handshake", "RFC 8446 4", at+": a handshake message that does not belong there, ends early or is too long"
+	case tlsopen.ProblemCut:
+		f.ID, f.Severity, f.Clause, f.Message = "tls-cut", record.Note, "RFC 8446 6.1", fmt.Sprintf("what the %s sent ends in the middle of record %d", c.who(p.Side), p.Record)
 	case tlsopen.ProblemGiveUp:
 		f.ID, f.Clause, f.Message = "tls-tag", "RFC 8446 5.2", at+": the rest of what the "+c.who(p.Side)+" sent is left out, since nothing of it can be decrypted"
 	case tlsopen.ProblemNoKey:

@@ -205,3 +205,194 @@ func TestTLSMidstream(t *testing.T) {
 		t.Errorf("%v", f.findings)
 	}
 }
+
+// TestTLSInside: WebSocket and HTTP inside TLS, each with its transport.
+func TestTLSInside(t *testing.T) {
+	certs := testkit.TLSCertificates(t)
+	a := request("INVITE", 300)
+	for _, x := range []struct {
+		name      string
+		lines     [][2]string
+		want      []string
+		transport string
+	}{
+		{"websocket", [][2]string{{wsUpgrade, wsSwitch}, {wsFrame(0x81, []byte("abcd"), a), wsFrame(0x81, nil, a)}}, []string{a, a}, WSS},
+		{"http", [][2]string{{"GET /keymanagement/identity/v1/init HTTP/1.1\r\nHost: kms.example.org\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"}}, nil, OverTLS},
+	} {
+		k := &testkit.KeyLog{}
+		log, errs := testkit.Converse(&tls.Config{InsecureSkipVerify: true, KeyLogWriter: k, ServerName: "kms.example.org"}, &tls.Config{Certificates: certs}, x.lines)
+		if errs[0] != nil {
+			t.Fatal(errs)
+		}
+		f := newTLSFeed(Config{TLSKeys: k})
+		f.play(log, 1400)
+		f.fin(0)
+		f.fin(1)
+		f.d.Flush()
+		n := 0
+		for _, u := range f.units {
+			if u.HTTP != nil {
+				if x.name == "http" && (u.Transport != OverTLS || u.HTTP.Exchange != 1) {
+					t.Errorf("%s: %+v %+v", x.name, u, u.HTTP)
+				}
+				continue
+			}
+			if u.Transport != x.transport || u.TLS == nil || string(u.Data) != x.want[n] {
+				t.Errorf("%s: %+v", x.name, u)
+			}
+			n++
+		}
+		if n != len(x.want) || x.name == "http" && len(f.units) != 2 || len(f.findings) > 0 {
+			t.Errorf("%s: %d units, %v", x.name, len(f.units), f.findings)
+		}
+	}
+}
+
+// TestTLSGap: a lost segment costs a record; what follows is read, and the message says what is missing.
+func TestTLSGap(t *testing.T) {
+	a, b := request("INVITE", 3000), request("BYE", 0)
+	for _, v := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		k := &testkit.KeyLog{}
+		log, errs := testkit.Converse(&tls.Config{MaxVersion: v, InsecureSkipVerify: true, KeyLogWriter: k}, &tls.Config{Certificates: testkit.TLSCertificates(t)}, [][2]string{{b, "x"}, {a, "x"}, {b, "x"}, {b, "x"}})
+		if errs[0] != nil {
+			t.Fatal(errs)
+		}
+		f, lost := newTLSFeed(Config{TLSKeys: k}), false
+		for _, w := range log {
+			if len(w.Octets) > 1100 && w.Side == 0 && f.off[0] > 500 && !lost {
+				lost = true
+				f.send(0, w.Octets[:300], 500)
+				f.off[0] += 500
+				f.send(0, w.Octets[800:], 500)
+				continue
+			}
+			f.send(w.Side, w.Octets, 1400)
+		}
+		f.d.Flush()
+		var got []string
+		for _, u := range f.units {
+			if u.Src.Port() != 5061 {
+				got = append(got, string(u.Data))
+			}
+		}
+		if len(got) < 3 || got[0] != b || got[len(got)-1] != b || got[len(got)-2] != b || !f.has("tcp-gap") || f.d.stats.Gaps != 1 {
+			t.Errorf("%x: %d messages, %v, %+v", v, len(got), f.findings, f.d.stats)
+		}
+	}
+}
+
+// TestTLSTag: other keys and changed octets are told of once.
+func TestTLSTag(t *testing.T) {
+	lines, _ := sipTalk()
+	k := &testkit.KeyLog{}
+	log, errs := testkit.Converse(&tls.Config{InsecureSkipVerify: true, KeyLogWriter: k}, &tls.Config{Certificates: testkit.TLSCertificates(t)}, append(lines, append(lines, lines...)...))
+	if errs[0] != nil {
+		t.Fatal(errs)
+	}
+	wrong := &testkit.KeyLog{}
+	for l := range strings.Lines(k.String()) {
+		wrong.WriteString(strings.TrimSpace(l)[:len(l)-4] + "0a\n")
+	}
+	f := newTLSFeed(Config{TLSKeys: wrong})
+	f.play(log, 1400)
+	f.d.Flush()
+	if len(f.units) > 0 || !f.has("tls-tag") || len(f.findings) > 4 {
+		t.Errorf("%v", f.findings)
+	}
+	for _, x := range f.findings {
+		if x.ID == "tls-tag" && (len(x.Frames) == 0 || !strings.Contains(x.Message, "record ")) {
+			t.Errorf("%+v", x)
+		}
+	}
+}
+
+// TestTLSServers: the table of what is told of is bounded.
+func TestTLSServers(t *testing.T) {
+	log, _ := testkit.Converse(&tls.Config{InsecureSkipVerify: true, ServerName: "name0"}, &tls.Config{Certificates: testkit.TLSCertificates(t)}, [][2]string{{"x", "y"}})
+	for _, n := range []int{10, 11} {
+		f := newTLSFeed(Config{TLSServers: 10})
+		for i := range n {
+			if i > 0 {
+				f.connect(41000 + i)
+			}
+			for _, w := range log {
+				b := w.Octets
+				if w.Side == 0 {
+					b = []byte(strings.Replace(string(b), "name0", "name"+string(rune('a'+i)), 1))
+				}
+				f.send(w.Side, b, 1400)
+			}
+		}
+		f.d.Flush()
+		if (f.d.stats.Limits[LimitTLSServers] == 1) != (n > 10) || f.d.stats.TLSNoKey != uint64(n) {
+			t.Errorf("%d: %v, %+v", n, f.findings, f.d.stats)
+		}
+	}
+}
+
+func TestDTLS(t *testing.T) {
+	f := newFeed(Config{})
+	hello := append([]byte{22, 254, 253, 0, 0, 0, 0, 0, 0, 0, 0, 0, 60, 1, 0, 0, 48, 0, 0, 0, 0, 0, 0, 0, 48, 254, 253}, make([]byte, 50)...)
+	for range 3 {
+		f.frame(build(lan(0, false), ipHeader{proto: protoUDP}, udpHeader{30000, 5061}, hello))
+		f.frame(build(lan(0, false), ipHeader{proto: protoUDP}, udpHeader{30000, 30002}, hello))
+	}
+	f.frame(rtpFrame(0, false))
+	if len(f.findings) != 1 || f.findings[0].ID != "dtls" || f.d.stats.DTLSHellos != 6 {
+		t.Errorf("%v", f.findings)
+	}
+}
+
+// FuzzTLS gives both directions of a connection to the decoder, in segments.
+func FuzzTLS(f *testing.F) {
+	k := &testkit.KeyLog{}
+	lines, _ := sipTalk()
+	for _, v := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		log, errs := testkit.Converse(&tls.Config{MaxVersion: v, InsecureSkipVerify: true, KeyLogWriter: k}, &tls.Config{Certificates: testkit.TLSCertificates(f)}, lines)
+		if errs[0] != nil {
+			f.Fatal(errs)
+		}
+		var b []byte
+		for _, w := range log {
+			b = append(append(b, byte(w.Side), byte(len(w.Octets)>>8), byte(len(w.Octets))), w.Octets...)
+		}
+		f.Add(b)
+	}
+	f.Fuzz(func(t *testing.T, in []byte) {
+		x := newTLSFeed(Config{TLSKeys: k, Memory: 1 << 20})
+		for len(in) >= 3 {
+			op, n := in[0], int(in[1])<<8|int(in[2])
+			in = in[3:]
+			side := int(op & 1)
+			switch {
+			case op&2 != 0:
+				x.off[side] += n // lost
+				x.time += int64(1e9)
+			case op&4 != 0:
+				x.fin(side)
+			case op&8 != 0:
+				x.side[side].rst(x.off[side])
+			case op&16 != 0:
+				x.connect(40000 + n)
+			default:
+				b := in[:min(n, len(in), 60000)]
+				in = in[len(b):]
+				x.send(side, b, 1400)
+			}
+			if h := x.d.streams.bytes(); h < 0 || h > 1<<20 {
+				t.Fatalf("%d octets held", h)
+			}
+		}
+		x.d.Flush()
+		if h := x.d.streams.bytes(); h != 0 {
+			t.Fatalf("%d octets held at the end", h)
+		}
+		for _, u := range x.units {
+			for _, s := range u.Segments {
+				if int(s.Off) > len(u.Data) {
+					t.Fatalf("%+v", u)
+				}
+			}
+		}
+	})
+}

@@ -103,6 +103,9 @@ func (d *Decoder) udpPayload(p *packet, b []byte) {
 			return
 		}
 	}
+	if dtlsHello(b) {
+		d.dtls(p)
+	}
 	d.see(VerdictMedia)
 }
 

@@ -46,6 +46,7 @@ const (
 	ProblemGiveUp                       // a direction is given up after several records that could not be opened
 	ProblemNoKey                        // the other direction can be opened, this one has no secret
 	ProblemEarlyData                    // early data without its key was passed over
+	ProblemCut                          // the direction ends in the middle of a record
 	numProblems
 )
 
@@ -466,8 +467,12 @@ func (c *Conn) pump() {
 
 // Close says that a side has ended. With the second one everything that waits is decided about.
 func (c *Conn) Close(side int) {
-	c.half[side].closed = true
-	c.half[side].buf = nil
+	h := &c.half[side]
+	if n := int64(len(h.buf)); n > 0 && !c.over && h.cur != nil && !h.closed {
+		c.problem(side, ProblemCut, h.nth+1, h.off, h.off+n)
+		c.sink.Lost(side)
+	}
+	h.closed, h.buf = true, nil
 	if c.half[1-side].closed {
 		c.Finish()
 	}

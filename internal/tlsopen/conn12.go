@@ -70,6 +70,8 @@ func (c *Conn) keys12(side int) (state, Reason) {
 		return ready, 0
 	}
 	switch {
+	case n.hello == nil && !c.final:
+		return waiting, 0 // it may come out of order
 	case n.hello == nil:
 		return never, EndNoHello
 	case n.server == nil:

@@ -77,6 +77,9 @@ func (c *Conn) step13(side int, r *record, nth uint64) bool {
 	}
 	if h.cur == nil {
 		if c.n.hello == nil {
+			if !c.final {
+				return false // it may come out of order
+			}
 			c.end(EndNoHello)
 			return true
 		}

@@ -143,9 +143,14 @@ func (c *Conn) clientHello(side int, b []byte) bool {
 	if again && h.random == c.n.hello.randomOrZero() {
 		h.earlyData = c.n.hello.earlyData // what came of it may still be on the way
 	}
+	c.half[side].phase = phaseEarly
+	if c.n.server != nil && c.n.hello == nil { // captured out of order
+		c.info.SNI, c.info.Offered = h.sni, h.alpn
+		c.n.hello = &h
+		return ok
+	}
 	c.n.master.zero()
 	c.n = negotiation{hello: &h}
-	c.half[side].phase = phaseEarly
 	return ok
 }
 
