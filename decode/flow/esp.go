@@ -56,7 +56,7 @@ func (d *Decoder) esp(p *packet, b []byte, udp bool) {
 	}
 	d.stats.ESP++
 	l := ESPLayer{SPI: binary.BigEndian.Uint32(b), Sequence: binary.BigEndian.Uint32(b[4:]), UDP: udp}
-	s := d.espState(l.SPI, p)
+	s := d.espState(l.SPI, p, udp)
 	s.packets++
 	in, ok := d.espKeyed(p, s, b, &l)
 	if !ok {

@@ -92,3 +92,51 @@ func TestESPEncrypted(t *testing.T) {
 		t.Errorf("told %d times", told)
 	}
 }
+
+// TestESPPadding: padding of zeros, other protocols inside, and packets of which only the SA's history tells how they are
+// laid out.
+func TestESPPadding(t *testing.T) {
+	u := build(udpHeader{40000, 40001}, sipRequest+"x")
+	e := espPacket(protoUDP, 12, u)
+	end := len(e) - 12 - 2
+	if n := int(e[end]); n < 2 {
+		t.Fatalf("padding of %d", n)
+	}
+	zero := slices.Clone(e)
+	clear(zero[end-int(e[end]) : end])
+	odd := slices.Clone(e)
+	odd[end-1] = 0x77
+	icmp := espPacket(protoICMP, 12, []byte{8, 0, 0, 0, 1, 2, 3, 4})
+	for name, c := range map[string]struct {
+		list  [][]byte
+		units int
+		null  uint64
+	}{
+		"zeros":            {[][]byte{zero}, 1, 1},
+		"neither":          {[][]byte{odd}, 0, 0},
+		"a ping":           {[][]byte{icmp}, 0, 0},
+		"a ping after SIP": {[][]byte{e, icmp}, 1, 2},
+	} {
+		f := newFeed(Config{})
+		for _, b := range c.list {
+			f.frame(build(etherHeader{etIPv4}, ipHeader{proto: protoESP}, b))
+		}
+		if len(f.units) != c.units || f.d.stats.ESPNull != c.null || f.d.stats.Encrypted != uint64(len(c.list))-c.null {
+			t.Errorf("%s: %d units, %+v", name, len(f.units), f.d.stats)
+		}
+	}
+}
+
+// TestESPMedia: media on the port of ESP is not told of as so many SPIs.
+func TestESPMedia(t *testing.T) {
+	f := newFeed(Config{})
+	for i := range 300 {
+		b := make([]byte, 172)
+		b[0], b[1], b[2], b[3] = 0x80, 8, byte(i>>8), byte(i)
+		f.frame(build(etherHeader{etIPv4}, ipHeader{proto: protoUDP}, udpHeader{20000, 4500}, b))
+	}
+	f.d.Flush()
+	if len(f.findings) != 0 || f.d.stats.Encrypted != 300 {
+		t.Errorf("%d findings, %+v", len(f.findings), f.d.stats)
+	}
+}

@@ -28,6 +28,7 @@ type espState struct {
 	ctx                   Context
 	since                 int64 // its time on the clock
 	due, told             bool  // esp-no-key is to be told, has been told
+	udp                   bool  // in UDP
 	toldKey, toldICV      bool
 
 	null  *espVariant // how its packets are laid out, in the clear
@@ -106,7 +107,7 @@ func (t *espTable) push(s *espState) {
 }
 
 // espState finds or makes the entry of an SPI to the destination of p.
-func (d *Decoder) espState(spi uint32, p *packet) *espState {
+func (d *Decoder) espState(spi uint32, p *packet, udp bool) *espState {
 	t := &d.esps
 	k := espKey{spi, p.dst.As16()}
 	if s := t.m[k]; s != nil {
@@ -128,7 +129,7 @@ func (d *Decoder) espState(spi uint32, p *packet) *espState {
 			}
 		}
 	}
-	s := &espState{key: k, dst: p.dst, icv: -1}
+	s := &espState{key: k, dst: p.dst, icv: -1, udp: udp}
 	t.m[k] = s
 	t.push(s)
 	return s
@@ -195,8 +196,13 @@ func (d *Decoder) flushESP() {
 // Security-Server said so.
 func (d *Decoder) tellNoKey(s *espState) {
 	s.due = false
-	if s.read > s.unread || s.toldKey || !d.espMayTell() {
-		return // in the clear, only some packets of it hold other protocols
+	switch {
+	case s.read > s.unread || s.toldKey: // in the clear, only some packets of it hold other protocols
+		return
+	case s.udp && s.unread == 1: // something else on that port: in media, what would be the SPI differs in each packet
+		return
+	case !d.espMayTell():
+		return
 	}
 	s.told = true
 	var b strings.Builder
