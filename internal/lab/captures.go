@@ -46,6 +46,7 @@ func Captures() []Capture {
 		{"tcp-midstream.pcap", "TCP: the capture starts in the middle of a message", 2, tcpMidstream},
 		{"sctp.pcap", "SCTP: DATA chunks, fragmented and bundled", 2, sctpCapture},
 		{"websocket.pcap", "SIP over WebSocket (RFC 7118): masked, fragmented, with a ping between", 2, websocket},
+		{"tls.pcapng", "TLS, with the secrets of the first connection in the file: a protected REGISTER and its 200 over TLS 1.3; a handshake that the client ends with an alert; a connection without a key", 2, tlsCapture},
 		{"icmp-quoted.pcap", "a REGISTER quoted in an ICMP error", 3, icmpQuoted},
 		{"exported-pdu.pcap", "Wireshark's exported PDUs (link type 252)", 2, exportedPDU},
 		{"gzip.pcap.gz", "the protected REGISTER in a gzip file", 2, gzipped(registers(both))},

@@ -10,9 +10,11 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/hex"
+	"fmt"
 	"io"
 	"math/big"
 	"net"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -63,6 +65,7 @@ func (k *KeyLog) Premaster(b []byte) []byte {
 	if k.RSA == nil {
 		return nil
 	}
+	//lint:ignore SA1019 the key exchange of TLS is PKCS #1 v1.5
 	pre, err := rsa.DecryptPKCS1v15(nil, k.RSA, b)
 	if err != nil {
 		return nil
@@ -153,4 +156,33 @@ func Converse(client, server *tls.Config, lines [][2]string) (log []TLSWrite, er
 	a.Close()
 	wg.Wait()
 	return log, errs
+}
+
+// AppendTLS writes a connection and its keys down: a line for each write, side and octets in hex, then the key log.
+func AppendTLS(dst []byte, log []TLSWrite, k *KeyLog) []byte {
+	for _, w := range log {
+		dst = fmt.Appendf(dst, "%d %x\n", w.Side, w.Octets)
+	}
+	return append(append(dst, '\n'), k.Bytes()...)
+}
+
+// ReadTLS reads what AppendTLS wrote. Fuzz tests need connections that are the same in each of their processes.
+func ReadTLS(t testing.TB, name string) (log []TLSWrite, k *KeyLog) {
+	t.Helper()
+	b, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	writes, keys, _ := bytes.Cut(b, []byte("\n\n"))
+	for line := range bytes.Lines(writes) {
+		side, octets, _ := strings.Cut(strings.TrimSpace(string(line)), " ")
+		x, err := hex.DecodeString(octets)
+		if err != nil || len(side) != 1 {
+			t.Fatalf("%s: %v", name, err)
+		}
+		log = append(log, TLSWrite{int(side[0] - '0'), x})
+	}
+	k = &KeyLog{}
+	k.Write(keys)
+	return log, k
 }

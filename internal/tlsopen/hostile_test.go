@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"crypto/tls"
 	"encoding/hex"
+	"flag"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -346,17 +348,45 @@ func TestCCM(t *testing.T) {
 	}
 }
 
+var update = flag.Bool("update", false, "record testdata anew")
+
+// recorded are connections that stay the same, for the fuzz tests.
+var recorded = []string{"gcm12.txt", "cbc11.txt", "gcm13.txt"}
+
+func TestRecorded(t *testing.T) {
+	if *update {
+		certs := testkit.TLSCertificates(t)
+		lines := [][2]string{{"REGISTER sip:example.org SIP/2.0\r\nContent-Length: 0\r\n\r\n", "SIP/2.0 200 OK\r\nContent-Length: 0\r\n\r\n"}, {"more", "answer"}}
+		for i, x := range [][2]uint16{{tls.VersionTLS12, tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256}, {tls.VersionTLS11, tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA}, {tls.VersionTLS13, 0}} {
+			k := &testkit.KeyLog{}
+			log, errs := testkit.Converse(&tls.Config{CipherSuites: x[1:], MinVersion: x[0], MaxVersion: x[0], InsecureSkipVerify: true, KeyLogWriter: k, ServerName: "sip.example.org", CurvePreferences: []tls.CurveID{tls.X25519}},
+				&tls.Config{Certificates: certs[:1], MinVersion: x[0], CipherSuites: x[1:]}, lines)
+			if errs[0] != nil {
+				t.Fatal(errs)
+			}
+			if err := os.WriteFile("testdata/"+recorded[i], testkit.AppendTLS(nil, log, k), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for _, name := range recorded {
+		log, k := testkit.ReadTLS(t, "testdata/"+name)
+		_, got := replay(log, k, nil, 0)
+		if !strings.HasPrefix(got.data[0].String(), "REGISTER") || !strings.HasSuffix(got.data[1].String(), "answer") || len(got.problems) > 0 {
+			t.Errorf("%s: %+v", name, got.problems)
+		}
+	}
+}
+
 // FuzzConn gives octets in pieces to a connection whose keys are known: no panic, bounded memory, places inside the input.
 func FuzzConn(f *testing.F) {
-	list := sessions(f)
 	keys := &testkit.KeyLog{}
-	for _, s := range list {
-		keys.Write(s.keys.Bytes())
+	for _, name := range recorded {
+		log, k := testkit.ReadTLS(f, "testdata/"+name)
+		keys.Write(k.Bytes())
 		var b []byte
-		for _, w := range s.log {
-			x := w.Octets[:min(len(w.Octets), 2000)]
-			b = append(b, byte(w.Side), byte(len(x)>>8), byte(len(x)))
-			b = append(b, x...)
+		for _, w := range log {
+			b = append(append(b, byte(w.Side), byte(len(w.Octets)>>8), byte(len(w.Octets))), w.Octets...)
 		}
 		f.Add(b)
 	}
