@@ -27,6 +27,7 @@ type TLSKeys struct {
 	m       map[tlsID]Secret
 	pms     map[[8]byte]Secret // lines with the label RSA
 	rsa     []*rsa.PrivateKey
+	order   []TLSSecret        // of both, as they came
 	growing []*grownLog
 	looked  time.Time
 	full    bool
@@ -70,13 +71,27 @@ func (k *TLSKeys) add(list []TLSSecret) {
 		if t.Label == "RSA" {
 			if id := [8]byte(t.ClientRandom[:8]); k.pms[id].Len() == 0 {
 				k.pms[id] = t.Secret
+				k.order = append(k.order, t)
 			}
 			continue
 		}
 		if id := (tlsID{t.Label, t.ClientRandom}); k.m[id].Len() == 0 {
 			k.m[id] = t.Secret
+			k.order = append(k.order, t)
 		}
 	}
+}
+
+// AppendLog writes the secrets as a TLS key log, but the first since of them, and tells how many there are: for a file whose
+// reader is to open the connections too, and for nothing else. Private keys are left out.
+func (k *TLSKeys) AppendLog(dst []byte, since int) (log []byte, n int) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.refresh()
+	for _, t := range k.order[min(since, len(k.order)):] {
+		dst = fmt.Appendf(dst, "%s %s %x\n", t.Label, t.id(), t.Secret.Reveal())
+	}
+	return dst, len(k.order)
 }
 
 // Add reads a TLS key log, such as a decryption secrets block of a capture. Lines that are none are left out; n is how
@@ -132,7 +147,7 @@ func (k *TLSKeys) Close() {
 	for _, g := range k.growing {
 		g.f.Close()
 	}
-	k.growing, k.m, k.pms, k.rsa = nil, map[tlsID]Secret{}, map[[8]byte]Secret{}, nil
+	k.growing, k.order, k.m, k.pms, k.rsa = nil, nil, map[tlsID]Secret{}, map[[8]byte]Secret{}, nil
 }
 
 // Growing reports whether a file is followed.

@@ -126,7 +126,7 @@ func (o *liveOptions) run(ctx context.Context, s *streams) error {
 			break
 		}
 	}
-	w, err := o.writeFlags.open(s, o.quiet, capture.WriteOptions{Devices: src.Devices, Snap: o.snap, Filter: o.capture})
+	w, err := o.writeFlags.open(s, o.quiet, o.keyFlags.tls, capture.WriteOptions{Devices: src.Devices, Snap: o.snap, Filter: o.capture})
 	if err != nil {
 		return err
 	}

@@ -139,7 +139,7 @@ func (o *readOptions) run(ctx context.Context, s *streams) error {
 		return err
 	}
 	defer src.Close()
-	w, err := o.writeFlags.open(s, o.quiet, capture.WriteOptions{})
+	w, err := o.writeFlags.open(s, o.quiet, o.keyFlags.tls, capture.WriteOptions{})
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,8 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/mcxdump/mcxdump/decode/capture"
+	"github.com/mcxdump/mcxdump/keys"
+	"github.com/mcxdump/mcxdump/output"
 )
 
 // writeFlags are the flags by which read and live write frames to files.
@@ -18,20 +20,22 @@ type writeFlags struct {
 	ring     []string
 	compress string
 	onlySIP  bool
+	secrets  bool
 }
 
 func (w *writeFlags) register(f *pflag.FlagSet) {
 	f.StringVarP(&w.path, "write", "w", "", "write frames to `FILE`, as pcapng (- is standard output, with --quiet)")
 	f.StringArrayVarP(&w.ring, "ring-buffer", "b", nil, "with -w, as dumpcap: duration:`SECONDS`, filesize:kB or packets:N begin a new file, files:N keeps so many")
 	f.StringVar(&w.compress, "compress", "", "with -w: gzip or zstd, when a file is closed")
+	f.BoolVar(&w.secrets, "write-secrets", false, "with -w: write the TLS secrets of --keys, and those in captures that are read, into the file, so that its readers can decrypt it too")
 	f.BoolVar(&w.onlySIP, "only-sip", false, "with -w: only frames that carried SIP, and their fragments")
 }
 
 // open creates the writer; nil without -w.
-func (w *writeFlags) open(s *streams, quiet bool, o capture.WriteOptions) (*capture.FileWriter, error) {
+func (w *writeFlags) open(s *streams, quiet bool, tls *keys.TLSKeys, o capture.WriteOptions) (*capture.FileWriter, error) {
 	if w.path == "" {
-		if len(w.ring) > 0 || w.compress != "" || w.onlySIP {
-			return nil, usage("-b, --compress and --only-sip need -w FILE")
+		if len(w.ring) > 0 || w.compress != "" || w.onlySIP || w.secrets {
+			return nil, usage("-b, --compress, --only-sip and --write-secrets need -w FILE")
 		}
 		return nil, nil
 	}
@@ -69,11 +73,26 @@ func (w *writeFlags) open(s *streams, quiet bool, o capture.WriteOptions) (*capt
 	if w.path == "-" && (w.compress != "" || len(w.ring) > 0) {
 		return nil, usage("-w - can be neither rotated nor compressed")
 	}
+	if w.secrets {
+		o.Secrets = func(since int) ([]byte, int) { return tls.AppendLog(nil, since) }
+		fmt.Fprintf(s.err, "mcxdump: warning: the secrets of TLS connections go into %s: whoever gets it can read them\n", output.Safe(w.target()))
+		if !tls.Any() {
+			fmt.Fprintln(s.err, "mcxdump: note: so far there are none; --keys gives a TLS key log")
+		}
+	}
 	fw, err := capture.NewFileWriter(w.path, o)
 	if err != nil {
 		return nil, err
 	}
 	return fw, nil
+}
+
+// target is how the file is called.
+func (w *writeFlags) target() string {
+	if w.path == "-" {
+		return "standard output"
+	}
+	return w.path
 }
 
 // close ends the files. Frames that could not be written are lost output.

@@ -1,6 +1,7 @@
 package capture
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -42,6 +43,9 @@ type WriteOptions struct {
 	// Devices, if set, tells what is captured on: the interfaces are described before the first frame, and their
 	// counters are written at the end of each file.
 	Devices func() []Device
+	// Secrets, if set, gives TLS key log lines, but the first since, and how many there are: each file gets them in decryption
+	// secrets blocks, new ones as they come.
+	Secrets func(since int) (lines []byte, n int)
 	// Flush is how long a frame may stay in memory; default 1 s. Negative: until the buffer is full.
 	Flush time.Duration
 }
@@ -63,6 +67,7 @@ type FileWriter struct {
 	name    string
 	ids     map[ifaceKey]int
 	perFile uint64
+	secrets int   // lines in the file
 	started int64 // time of the first frame of the file
 	serial  int
 	kept    []string // names of the ring, oldest first
@@ -206,8 +211,39 @@ func (w *FileWriter) begin(to io.Writer) (err error) {
 			}
 		}
 	}
+	w.secrets = 0
+	if err := w.writeSecrets(); err != nil {
+		return err
+	}
 	return w.w.Flush()
 }
+
+// writeSecrets writes those that the file does not have.
+func (w *FileWriter) writeSecrets() error {
+	if w.o.Secrets == nil {
+		return nil
+	}
+	lines, n := w.o.Secrets(w.secrets)
+	defer clear(lines)
+	w.secrets = n
+	for len(lines) > 0 { // a reader may refuse long blocks
+		end := len(lines)
+		if end > maxSecrets {
+			end = bytes.LastIndexByte(lines[:maxSecrets], '\n') + 1
+			if end == 0 {
+				end = maxSecrets
+			}
+		}
+		if err := w.w.WriteSecrets(pcapng.SecretsTLSKeyLog, lines[:end]); err != nil {
+			return err
+		}
+		lines = lines[end:]
+	}
+	return nil
+}
+
+// maxSecrets bounds one block of secrets; a line is far shorter.
+const maxSecrets = 1 << 20
 
 // iface gives the number of an interface in the file at hand.
 func (w *FileWriter) iface(k ifaceKey) (int, error) {
@@ -322,6 +358,9 @@ func (w *FileWriter) write(f *Frame) error {
 
 // finish ends the file at hand with its statistics.
 func (w *FileWriter) finish() error {
+	if err := w.writeSecrets(); err != nil {
+		return err
+	}
 	if w.o.Devices != nil {
 		for _, d := range w.o.Devices() {
 			id, ok := w.ids[ifaceKey{0, d.Name, d.Link}]
@@ -438,6 +477,9 @@ func (w *FileWriter) flusher(stop <-chan struct{}) {
 			return
 		case <-t.C:
 			w.mu.Lock()
+			if w.err == nil {
+				w.fail(w.writeSecrets())
+			}
 			if w.err == nil {
 				w.fail(w.w.Flush())
 			}

@@ -327,3 +327,47 @@ func BenchmarkWrite(b *testing.B) {
 	}
 	w.Close()
 }
+
+// Secrets come before the frames of each file, and new ones as they come.
+func TestWriteSecrets(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.pcapng")
+	known := []string{"CLIENT_RANDOM 1 2\n", strings.Repeat("x", 3*maxSecrets/2) + "\n"}
+	w, err := NewFileWriter(path, WriteOptions{Flush: -1, Packets: 2, Secrets: func(since int) ([]byte, int) {
+		return []byte(strings.Join(known[since:], "")), len(known)
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for k := range 3 {
+		w.Frame(&Frame{Number: uint64(k + 1), Time: int64(k), Data: []byte("frame"), Orig: 5, Link: linkRaw})
+		if k == 0 {
+			known = append(known, "CLIENT_RANDOM 3 4\n")
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	files, _ := filepath.Glob(filepath.Join(filepath.Dir(path), "x_*"))
+	if len(files) != 2 {
+		t.Fatal(files)
+	}
+	for _, f := range files {
+		var got strings.Builder
+		src, err := Open([]string{f}, Options{OnSecrets: func(_ string, typ uint32, data []byte) {
+			if typ != SecretsTLS {
+				t.Errorf("type %x", typ)
+			}
+			got.Write(data)
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var fr Frame
+		for src.Next(&fr) == nil {
+		}
+		src.Close()
+		if got.String() != strings.Join(known, "") {
+			t.Errorf("%s: %d octets of secrets, want %d", f, got.Len(), len(strings.Join(known, "")))
+		}
+	}
+}
