@@ -293,6 +293,7 @@ type userState struct {
 	table     atomic.Pointer[lineTable]
 	bound     atomic.Pointer[binding] // set by Precompute
 	asked     atomic.Pointer[binding] // the last answer of Verify
+	lanes     atomic.Pointer[laneTables]
 }
 
 // binding is what is known of a key with one identifier under one Z.
@@ -354,6 +355,9 @@ func (k *UserKey) Destroy() {
 	if t := st.table.Swap(nil); t != nil {
 		clear(t.coefficients)
 	}
+	if t := st.lanes.Swap(nil); t != nil {
+		clear(t.lines)
+	}
 	st.bound.Store(nil)
 	st.asked.Store(nil)
 }
@@ -363,6 +367,9 @@ func (k *UserKey) MemorySize() int {
 	st := k.s()
 	n := 2 * ElementSize
 	if t := st.table.Load(); t != nil {
+		n += t.memory()
+	}
+	if t := st.lanes.Load(); t != nil {
 		n += t.memory()
 	}
 	for _, b := range []*binding{st.bound.Load(), st.asked.Load()} {
@@ -437,6 +444,7 @@ func (k *UserKey) Precompute(pub *PublicKey, id []byte) error {
 		if err != nil {
 			return err
 		}
+		st.lanes.Store(nil) // they are of the binding before
 		st.bound.Store(&binding{z: pub.octets, id: string(id), valid: true, test: newComb(&a, combTeeth)})
 	}
 	return nil
@@ -459,6 +467,7 @@ func (k *UserKey) DropTables() {
 	st := k.s()
 	st.table.Store(nil)
 	st.bound.Store(nil)
+	st.lanes.Store(nil)
 }
 
 // Decapsulate opens sed, made for id under pub, as described in RFC 6508

@@ -14,6 +14,7 @@ package fp
 
 //go:generate go run gen.go
 //go:generate go run gen_ifma.go
+//go:generate go run gen_lanes.go
 
 import (
 	"encoding/binary"
