@@ -383,11 +383,37 @@ func (p *pipeline) leaveOut(b *batch) {
 	p.recycle(b)
 }
 
+// unwrapAll opens the I_MESSAGEs of a batch, as many as can be side by side.
+func (p *pipeline) unwrapAll(items []item) {
+	var queries []*keys.Query
+	var raws [][]byte
+	for i := range items {
+		it := &items[i]
+		if it.teaches {
+			break // those behind it may need what it brings; they are opened when they are decoded
+		}
+		for _, raw := range it.mikey {
+			queries, raws = append(queries, p.query(it)), append(raws, raw)
+		}
+	}
+	if len(raws) == 0 {
+		return
+	}
+	defer p.opt.Ring.Ahead(queries, raws)()
+	for i, raw := range raws {
+		p.opt.Ring.Unwrap(queries[i], raw)
+	}
+}
+
 // unwrap opens the I_MESSAGEs of a message.
 func (p *pipeline) unwrap(it *item) {
 	for _, raw := range it.mikey {
-		p.opt.Ring.Unwrap(&keys.Query{Seq: it.number, Ctx: p.ctx, Time: time.Unix(0, it.unit.Time)}, raw)
+		p.opt.Ring.Unwrap(p.query(it), raw)
 	}
+}
+
+func (p *pipeline) query(it *item) *keys.Query {
+	return &keys.Query{Seq: it.number, Ctx: p.ctx, Time: time.Unix(0, it.unit.Time)}
 }
 
 // decode makes the record of a message or finding.
@@ -428,12 +454,7 @@ func (p *pipeline) worker() {
 	w := newWorker(p.opt)
 	for b := range p.work {
 		if p.ctx.Err() == nil {
-			for i := range b.items {
-				if b.items[i].teaches {
-					break // those behind it may need what it brings; they are opened when they are decoded
-				}
-				p.unwrap(&b.items[i])
-			}
+			p.unwrapAll(b.items)
 			for i := range b.items {
 				it := &b.items[i]
 				r := p.decode(w, it)

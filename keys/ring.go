@@ -67,6 +67,8 @@ type Ring struct {
 	derived      map[string]*sakke.UserKey
 	derivedOrder []string
 	hot          map[*sakke.UserKey]*heat
+	ahead        map[aheadKey][]byte // SSVs of Ahead not asked for yet
+	aheadKeys    map[*sakke.UserKey]bool
 	slots        []*Promise
 	taught       taught
 
@@ -122,7 +124,7 @@ func NewRing(m *Material, l RingLimits) *Ring {
 	r := &Ring{lim: l.withDefaults(), mat: m,
 		kms: map[string][]*KMS{}, masters: map[string][]*Master{}, userKeys: map[[32]byte][]*UserKey{}, byURI: map[string][]*UserKey{},
 		held: map[uint32][]*heldKey{}, uriAt: map[string]int{}, uids: map[uidSpace]*uidTable{}, seen: map[unwrapKey]*unwrapEntry{}, good: map[[32]byte]*goodEntry{}, taught: newTaught(),
-		derived: map[string]*sakke.UserKey{}, hot: map[*sakke.UserKey]*heat{}}
+		derived: map[string]*sakke.UserKey{}, hot: map[*sakke.UserKey]*heat{}, ahead: map[aheadKey][]byte{}, aheadKeys: map[*sakke.UserKey]bool{}}
 	for i := range m.KMSs {
 		k := &m.KMSs[i]
 		r.kms[k.URI] = append(r.kms[k.URI], k)
@@ -260,6 +262,10 @@ func (r *Ring) Close() {
 	}
 	r.held, r.derived, r.seen, r.order = map[uint32][]*heldKey{}, map[string]*sakke.UserKey{}, map[unwrapKey]*unwrapEntry{}, nil
 	r.good, r.taught = map[[32]byte]*goodEntry{}, newTaught()
+	for _, ssv := range r.ahead {
+		clear(ssv)
+	}
+	clear(r.ahead)
 }
 
 // Learn adds a URI that message seq shows, as a candidate for P0 and for hidden identities.

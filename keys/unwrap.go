@@ -223,19 +223,8 @@ func (u *Unwrapped) fromServer() bool {
 	return u.Type == CSK && u.Initiator != "" && !strings.Contains(u.Initiator, "@") && (u.Responder == "" || strings.Contains(u.Responder, "@"))
 }
 
-func (r *Ring) unwrap(q *Query, raw []byte) *Unwrapped {
-	u := &Unwrapped{State: KeyMissing, Signature: SignatureAbsent}
-	m, err := mikeyparse.Parse(raw, nil)
-	if m == nil {
-		u.State, u.Reason, u.Hint = KeyFailed, ReasonMalformed, "the message is not readable"
-		return u
-	}
-	u.CSBID, u.Type = m.CSBID(), TypeOf(m.CSBID())
-	u.GMKID, u.HasGMKID = m.GMKID()
-	if m.Header.DataType != mikeyparse.DataSAKKE {
-		u.Reason, u.Hint = ReasonUnsupported, "a "+m.Header.DataType.String()+" message, not MIKEY-SAKKE"
-		return u
-	}
+// read takes the time and the parties from a message.
+func (u *Unwrapped) read(q *Query, m *mikeyparse.Message) {
 	if t := m.Timestamp(); t != nil {
 		tm := t.Time()
 		if !q.Time.IsZero() {
@@ -263,6 +252,22 @@ func (r *Ring) unwrap(q *Query, raw []byte) *Unwrapped {
 	if u.InitiatorKMS == "" {
 		u.InitiatorKMS = u.ResponderKMS
 	}
+}
+
+func (r *Ring) unwrap(q *Query, raw []byte) *Unwrapped {
+	u := &Unwrapped{State: KeyMissing, Signature: SignatureAbsent}
+	m, err := mikeyparse.Parse(raw, nil)
+	if m == nil {
+		u.State, u.Reason, u.Hint = KeyFailed, ReasonMalformed, "the message is not readable"
+		return u
+	}
+	u.CSBID, u.Type = m.CSBID(), TypeOf(m.CSBID())
+	u.GMKID, u.HasGMKID = m.GMKID()
+	if m.Header.DataType != mikeyparse.DataSAKKE {
+		u.Reason, u.Hint = ReasonUnsupported, "a "+m.Header.DataType.String()+" message, not MIKEY-SAKKE"
+		return u
+	}
+	u.read(q, m)
 	r.signature(q, u, m, raw)
 	if err != nil && m.SAKKE() == nil {
 		u.State, u.Reason, u.Hint = KeyFailed, ReasonMalformed, "the message breaks off before its SAKKE payload"
@@ -447,7 +452,7 @@ func (r *Ring) open(q *Query, u *Unwrapped, sed []byte, name string, uid []byte,
 			for _, k := range r.rsks(q.Seq, id.uid, kms, octets) {
 				tried = true
 				r.warm(k.rsk, k.z, octets)
-				ssv, v, err := k.rsk.Decapsulate(k.z, octets, sed)
+				ssv, v, err := r.decapsulateOne(k, octets, sed)
 				if err == nil {
 					u.State, u.Reason, u.Hint = Recovered, ReasonNone, ""
 					u.Key, u.From = NewSecret(ssv), k.from

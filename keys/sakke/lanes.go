@@ -15,8 +15,9 @@ import (
 
 const laneCount = fp.LaneCount
 
-// laneMin is how many messages have to be there for lanes to pay.
-const laneMin = 5
+// ManyMin is the least number of messages for which DecapsulateMany pays and does
+// anything.
+const ManyMin = 5
 
 // laneEntry is an entry of a comb, with both signs.
 type laneEntry struct{ x, y, minusY fp.Digits }
@@ -266,8 +267,8 @@ func (k *UserKey) Many(pub *PublicKey, id []byte) bool {
 
 // DecapsulateMany opens messages for id under pub side by side, in about half of
 // the time that Decapsulate takes for one after the other. It does so where the
-// processor has AVX-512 IFMA, after Precompute for id under pub, and for five or
-// more messages (Many). SSV i is nil if it did not open message i, for whatever
+// processor has AVX-512 IFMA, after Precompute for id under pub, and for ManyMin
+// or more messages (Many). SSV i is nil if it did not open message i, for whatever
 // reason: Decapsulate then opens it or tells what is wrong. The first call for a
 // key makes tables of another 560 kB, which MemorySize tells and DropTables frees.
 func (k *UserKey) DecapsulateMany(pub *PublicKey, id []byte, seds [][]byte) (ssvs [][]byte) {
@@ -294,7 +295,7 @@ func (k *UserKey) DecapsulateMany(pub *PublicKey, id []byte, seds [][]byte) (ssv
 			list = append(list, message{i, r, sed[PointSize:]})
 		}
 	}
-	if len(list) < laneMin {
+	if len(list) < ManyMin {
 		return ssvs
 	}
 	tables := st.laneTables(table, b.test)
@@ -303,7 +304,7 @@ func (k *UserKey) DecapsulateMany(pub *PublicKey, id []byte, seds [][]byte) (ssv
 		*w = laneWork{} // of secrets
 		laneWorks.Put(w)
 	}()
-	for len(list) >= laneMin {
+	for len(list) >= ManyMin {
 		n := min(len(list), laneCount)
 		var rs [laneCount]affine
 		for i := range rs {

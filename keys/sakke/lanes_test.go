@@ -54,7 +54,7 @@ func TestDecapsulateMany(t *testing.T) {
 	if n := w.key.MemorySize(); n < tables+400000 {
 		t.Errorf("%d octets after %d: the tables in digits are not counted", n, tables)
 	}
-	for i, got := range w.key.DecapsulateMany(w.pub, w.id, seds[:laneMin-1]) {
+	for i, got := range w.key.DecapsulateMany(w.pub, w.id, seds[:ManyMin-1]) {
 		if got != nil {
 			t.Errorf("message %d was opened although there are few", i)
 		}
@@ -99,7 +99,7 @@ func TestDecapsulateMany(t *testing.T) {
 			t.Errorf("message %d: got %x, want %x", i, got, want)
 		}
 	}
-	if opened <= len(seds)-len(bad)-laneMin {
+	if opened <= len(seds)-len(bad)-ManyMin {
 		t.Errorf("%d opened of %d good ones", opened, len(seds)-len(bad))
 	}
 
