@@ -154,7 +154,7 @@ and what breaks which clause.`,
 	}
 	root.SetVersionTemplate("mcxdump {{.Version}}\n")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
-	root.AddCommand(newRead(s), newLive(s), newFields(s), newKeys(s), newDecode(s), newLab(s), newSessions(s), newLadder(s), newCheck(s))
+	root.AddCommand(newRead(s), newLive(s), newFields(s), newKeys(s), newDecode(s), newLab(s), newSessions(s), newLadder(s), newCheck(s), newMan())
 	for _, c := range append(root.Commands(), root) {
 		args := c.Args
 		if args == nil {
@@ -170,8 +170,14 @@ and what breaks which clause.`,
 	return root
 }
 
-// version comes from the build: a release's tag, or the revision that was built.
+// release is the version that packaging/release builds, "" in every other build.
+var release string
+
+// version comes from the build: a release's version or tag, or the revision that was built.
 func version() string {
+	if release != "" {
+		return release
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "unknown"
