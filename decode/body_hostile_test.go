@@ -109,3 +109,28 @@ func TestBodyFields(t *testing.T) {
 		}
 	}
 }
+
+// A body of which nothing can be read says so in its error (docs/json.md).
+func TestBodyError(t *testing.T) {
+	for _, c := range []struct{ typ, body, want string }{
+		{typMCPTT, "no XML", "text before the root element"},
+		{typMCPTT, "<!DOCTYPE a><a/>", "document type declaration is not accepted"},
+		{"application/poc-settings+xml", "", "document has no element"},
+		{"application/vnd.3gpp.mcptt-signed+xml", "\x00", "text before the root element"},
+		{"application/resource-lists+xml", "<", "document ends in a tag"},
+		{"application/mikey", "\x01\x02", "-"}, // a part of its header
+		{"application/mikey", "not base64!", "no MIKEY message"},
+		{typMCPTT, "<mcpttinfo><broken", "-"},
+	} {
+		rec := Body(t.Context(), c.typ, []byte(c.body), time.Unix(0, noon), everything())
+		got := "-"
+		for i := range rec.Nodes {
+			if rec.Nodes[i].Field == fBodyError {
+				got = rec.Nodes[i].Str
+			}
+		}
+		if c.want == "-" != (got == "-") || !strings.Contains(got, c.want) {
+			t.Errorf("%s %q: error %q, want %q", c.typ, c.body, got, c.want)
+		}
+	}
+}

@@ -88,7 +88,7 @@ func dissectKMS(c *Context, p *Part) {
 	if root == 0 {
 		c.B.Open(kmsSelf, p.Place(0, len(p.Data)))
 		c.B.Close()
-		d.report(c)
+		d.unread(c)
 		return
 	}
 	r := &kmsRun{Context: c, d: d, seen: map[int]*keys.XMLSeen{}, have: map[*record.Field]bool{}}

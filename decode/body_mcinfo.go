@@ -322,7 +322,7 @@ func dissectInfo(c *Context, p *Part, s *infoService) {
 	if root == 0 {
 		c.B.Open(s.self, p.Place(0, len(p.Data)))
 		c.B.Close()
-		d.report(c)
+		d.unread(c)
 		return
 	}
 	nd := &d.nodes[root]

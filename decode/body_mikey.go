@@ -199,6 +199,9 @@ func (c *Context) mikey(p *Part, f *mikeyFields, own bool) {
 		if errors.As(err, &e) {
 			at = p.Place(min(e.Off, len(p.Data)), 0)
 		}
+		if f == mikeyBody {
+			c.B.Str(fBodyError, "no MIKEY message: "+err.Error(), at)
+		}
 		c.Find("mikey-form", record.Error, "TS 33.180 9.2.1", "no MIKEY message: "+err.Error(), p, f.self, at)
 		return
 	}
@@ -518,6 +521,9 @@ func (r *mikeyRun) check(m *mikeyparse.Message, err error, own bool) {
 		if errors.As(err, &e) {
 			clause, at = e.Spec, r.p.Place(min(e.Off, len(r.p.Data)), 0)
 			text = fmt.Sprintf("%s at octet %d: %v", e.Field, e.Off, e.Err)
+		}
+		if f == mikeyBody && m.Header.End == 0 {
+			r.B.Str(fBodyError, text, at)
 		}
 		r.Find("mikey-malformed", record.Error, clause, "MIKEY message cannot be read to its end: "+text, r.p, f.self, at)
 	}

@@ -41,7 +41,7 @@ func dissectPoC(c *Context, p *Part) {
 	if root == 0 {
 		c.B.Open(pocSelf, p.Place(0, len(p.Data)))
 		c.B.Close()
-		d.report(c)
+		d.unread(c)
 		return
 	}
 	space := d.nodes[root].space

@@ -47,7 +47,7 @@ func dissectSigned(c *Context, p *Part) {
 	defer d.free()
 	root := d.root()
 	if root == 0 {
-		d.report(c)
+		d.unread(c)
 		return
 	}
 	if string(d.nodes[root].local) != "signatures" || !bytes.HasSuffix(d.nodes[root].space, []byte("SignedDoc:1.0")) {

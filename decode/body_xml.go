@@ -135,6 +135,14 @@ func (d *xmlDoc) report(c *Context) {
 	}
 }
 
+// unread reports a document of which not even the root element could be read.
+func (d *xmlDoc) unread(c *Context) {
+	if d.err != nil {
+		c.B.Str(fBodyError, d.err.Text, d.p.Place(d.err.Off, 0))
+	}
+	d.report(c)
+}
+
 // root is the index of the root element, 0 when there is none.
 func (d *xmlDoc) root() int32 { return d.nodes[0].first }
 
@@ -502,7 +510,7 @@ func dissectXML(c *Context, p *Part) {
 	defer d.free()
 	root := d.root()
 	if root == 0 {
-		d.report(c)
+		d.unread(c)
 		return
 	}
 	if b := bodyByRoot(d.nodes[root].space, d.nodes[root].local); b != nil {

@@ -19,9 +19,9 @@ type UnknownField struct {
 func (e *UnknownField) Error() string {
 	s := fmt.Sprintf("unknown field %q", e.Name)
 	if len(e.Near) > 0 {
-		s += "; did you mean " + strings.Join(e.Near, ", ") + "?"
+		return s + "; did you mean " + strings.Join(e.Near, ", ") + "?"
 	}
-	return s
+	return s + "; mcxdump fields lists them"
 }
 
 // fieldsFormat writes one line a record with a column for each of Options.Fields, as tshark -T fields.

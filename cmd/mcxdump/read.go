@@ -279,6 +279,9 @@ func (o *readOptions) formatName() (string, error) {
 }
 
 func (o *readOptions) outputOptions(s *streams) (output.Options, error) {
+	for i, name := range o.fields {
+		o.fields[i] = filter.Resolve(name)
+	}
 	width := terminal(s.out)
 	ro := output.Options{Terminal: width > 0, Width: width, Hex: o.hex, Secrets: o.showSecrets, Fields: o.fields, Header: o.header, Separator: o.separator, Clock: new(output.Clock)}
 	switch o.color {

@@ -85,6 +85,20 @@ var aliasByName = func() map[string]*Alias {
 	return m
 }()
 
+// Resolve returns the name in the register of the one field that a name of Wireshark stands for; any other name comes
+// back as it is.
+func Resolve(name string) string {
+	if _, ok := record.Lookup(name); ok {
+		return name
+	}
+	if a := aliasByName[name]; a != nil && len(a.Fields) == 1 && a.Transports == nil {
+		if _, ok := record.Lookup(a.Fields[0]); ok {
+			return a.Fields[0]
+		}
+	}
+	return name
+}
+
 // lookup resolves a name of the register or an alias.
 func lookup(name string) ([]source, record.Kind, bool) {
 	if ref, ok := record.Lookup(name); ok {
