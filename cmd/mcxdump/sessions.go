@@ -270,7 +270,7 @@ func protection(x *session.Session) string {
 
 func keyWords(x *session.Session) string {
 	if n := len(x.KeySets); n > 0 {
-		return fmt.Sprintf("%d key sets", n)
+		return session.Count(n, "key set")
 	}
 	if x.Key == nil {
 		return "-"

@@ -180,18 +180,35 @@ func chainTree(b *bufio.Writer, c *session.Chain) {
 		} else {
 			w += "not seen issued"
 		}
-		for i, p := range t.Shown {
-			if i == 0 {
-				w += ", presented to "
-			} else {
-				w += ", "
-			}
-			w += fmt.Sprintf("%s (message %d)", p.Service, p.Number)
-		}
+		w += shownWords(t.Shown)
 		if n := t.ShownTotal - len(t.Shown); n > 0 {
 			w += fmt.Sprintf(" and %d times more", n)
 		}
 		fmt.Fprintf(b, "    %s\n", output.Safe(w))
 	}
 	b.WriteByte('\n')
+}
+
+// shownWords says to whom a token was presented: each service once, with the messages.
+func shownWords(list []session.Showing) string {
+	var order []session.Service
+	by := map[session.Service][]string{}
+	for _, p := range list {
+		if by[p.Service] == nil {
+			order = append(order, p.Service)
+		}
+		by[p.Service] = append(by[p.Service], fmt.Sprint(p.Number))
+	}
+	var out []string
+	for _, s := range order {
+		word := "message"
+		if len(by[s]) > 1 {
+			word = "messages"
+		}
+		out = append(out, fmt.Sprintf("%s (%s %s)", s, word, strings.Join(by[s], ", ")))
+	}
+	if len(out) == 0 {
+		return ""
+	}
+	return ", presented to " + strings.Join(out, ", ")
 }

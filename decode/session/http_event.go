@@ -49,6 +49,7 @@ type HTTP struct {
 	KMS      *KMSPart
 	XCAP     *XCAPPart
 	Record   string // action at a recording server
+	Role     string // of its user: admin, replay
 }
 
 // IdMPart is one message of identity management (TS 33.180 annex B). Secrets are fingerprints.
@@ -171,12 +172,8 @@ func (h *HTTP) words(request bool) string {
 		p := h.KMS
 		add("KMS", p.Operation)
 		add("error", p.Error)
-		if n := len(p.Sets); n > 0 {
-			add(strconv.Itoa(n), "key sets")
-		}
-		if p.Certs > 0 {
-			add(strconv.Itoa(p.Certs), "certificates")
-		}
+		add(Count(len(p.Sets), "key set"))
+		add(Count(p.Certs, "certificate"))
 	case h.XCAP != nil:
 		add(firstNonEmpty(h.XCAP.Kind, h.XCAP.AUID))
 	case h.Record != "":
@@ -190,6 +187,17 @@ func (h *HTTP) words(request bool) string {
 	}
 	add(h.Error)
 	return clipText(strings.Join(out, ", "), 120)
+}
+
+// Count says how many things there are, "" for none.
+func Count(n int, thing string) string {
+	switch n {
+	case 0:
+		return ""
+	case 1:
+		return "1 " + thing
+	}
+	return strconv.Itoa(n) + " " + thing + "s"
 }
 
 func firstNonEmpty(list ...string) string {

@@ -54,7 +54,17 @@ func (t *Tracker) idmRequest(e *Event, x *exchange) {
 	default:
 		// The log-in form, or something else of the IdM: it belongs to the authorisation request whose state it names.
 		x.what = clipText(e.Method+" "+e.HTTP.Path, 160)
-		if g, s := t.byState(p); s != nil {
+		if p.Kind == "user_authentication" {
+			x.what = "log-in of the user"
+		}
+		g, s := t.byState(p)
+		if s == nil {
+			// It names no state: the client's last authorisation request that waits for a log-in.
+			if g, _ = t.grants.get(t.grantKey('a', e.HTTP.Host, e.Src.Addr().String())); g != nil && g.code == "" {
+				s = t.sessionByID(g.session)
+			}
+		}
+		if s != nil {
 			x.grant, x.session = g, s
 		}
 	}
@@ -90,6 +100,7 @@ func (t *Tracker) authorizeRequest(e *Event, x *exchange, p *IdMPart) {
 		t.grants.put(t.grantKey('s', p.State), g)
 	}
 	t.grants.put(t.grantKey('r', p.ClientID, p.RedirectURI), g)
+	t.grants.put(t.grantKey('a', e.HTTP.Host, e.Src.Addr().String()), g)
 	x.grant, x.session, x.client = g, s, p.ClientID
 	s.OAuthClient = p.ClientID
 	s.Token.Scope, s.Token.ClientID = p.Scope, p.ClientID
@@ -166,8 +177,7 @@ func (t *Tracker) redeem(e *Event, x *exchange, p *IdMPart) *Session {
 	if g.used != 0 {
 		t.find("code-reuse", fmt.Sprintf("an authorisation code is used a second time: message %d had redeemed it", g.used), "", "idm.code", e.frame())
 		if !s.live() || s.State == Accepted {
-			s = t.idmSession(e, ByCode, e.HTTP.Host)
-			s.From = g.session
+			s = t.inherit(t.idmSession(e, ByCode, e.HTTP.Host), g.session)
 		}
 	}
 	g.used = e.Number
@@ -223,10 +233,16 @@ func (t *Tracker) refresh(e *Event, x *exchange, p *IdMPart) *Session {
 			return old
 		}
 	}
-	s := t.idmSession(e, ByRefresh, e.HTTP.Host)
-	s.From = tr.IssuedBy
-	if old != nil {
-		s.Members, s.MCID, s.Subject = append([]string(nil), old.Members...), old.MCID, old.Subject
+	return t.inherit(t.idmSession(e, ByRefresh, e.HTTP.Host), tr.IssuedBy)
+}
+
+// inherit lets a session go on from another one: the user is the same.
+func (t *Tracker) inherit(s *Session, from int) *Session {
+	s.From = from
+	if old := t.sessionByID(from); old != nil {
+		for _, id := range old.Members {
+			s.member(id)
+		}
 	}
 	return s
 }
@@ -245,13 +261,8 @@ func (t *Tracker) subject(e *Event, s *Session, p *IdMPart) {
 	for _, id := range x.IDs {
 		s.member(id)
 	}
-	s.From = x.IssuedBy
 	t.fact(s, e, "subject_token", tok.Fingerprint, "idm", "")
-	if old := t.sessionByID(x.IssuedBy); old != nil {
-		for _, id := range old.Members {
-			s.member(id)
-		}
-	}
+	t.inherit(s, x.IssuedBy)
 }
 
 // idmResponse applies an answer of the IdM.

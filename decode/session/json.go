@@ -342,7 +342,7 @@ func (s *Session) Redacted(name func(string) string) *Session {
 	for _, x := range s.Tokens {
 		c.Tokens = append(c.Tokens, x.Redacted(name))
 	}
-	c.Members, c.Server, c.Subject, c.OAuthClient = ids(s.Members), id(s.Server), id(s.Subject), id(s.OAuthClient)
+	c.Members, c.Server, c.OAuthClient = ids(s.Members), id(s.Server), id(s.OAuthClient)
 	c.KeySets = slices.Clone(s.KeySets)
 	for i := range c.KeySets {
 		c.KeySets[i].User = id(c.KeySets[i].User)
@@ -402,6 +402,9 @@ func (s *Session) Redacted(name func(string) string) *Session {
 	for i := range c.Actions {
 		a := &c.Actions[i]
 		a.What, a.Outcome = hide(a.What), hide(a.Outcome)
+	}
+	for i := range s.KeySets {
+		id(s.KeySets[i].User)
 	}
 	c.Cause = hide(s.Cause)
 	c.History = slices.Clone(s.History)

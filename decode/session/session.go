@@ -87,7 +87,6 @@ type Session struct {
 	// Of an authorisation over HTTP.
 	Server      string   // host name
 	Members     []string // MC service IDs that it speaks of: of the token, UserUri, the user of an XCAP path
-	Subject     string   // sub of the token
 	OAuthClient string   // client_id of the IdM's request
 	Actions     []Action
 	KeySets     []KeySet // that the KMS provided
@@ -231,7 +230,7 @@ func (s *Session) Is(who string) bool {
 	if who == "" {
 		return false
 	}
-	for _, x := range slices.Concat([]string{s.IMPU, s.MCID, s.Primary, s.ClientID, s.Contact, s.Instance, s.Subject}, s.Aliases, s.Members) {
+	for _, x := range slices.Concat([]string{s.IMPU, s.MCID, s.Primary, s.ClientID, s.Contact, s.Instance}, s.Aliases, s.Members) {
 		if x != "" && (sameURI(x, who) || strings.Contains(strings.ToLower(x), who)) {
 			return true
 		}

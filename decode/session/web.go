@@ -94,6 +94,13 @@ func (t *Tracker) webAsk(e *Event, x *exchange) {
 	if named := h.subject(); len(who) == 0 && named != "" {
 		who = []string{named}
 	}
+	if len(who) == 0 && tok.Fingerprint != "" {
+		// A token that names nobody belongs to whom it was issued to.
+		t.key = append(t.key[:0], tok.Fingerprint...)
+		if o, ok := t.tokens.get(t.key); ok && o.Issued != nil {
+			who = o.IDs
+		}
+	}
 	s := t.webSession(e, x.service, h.Host, who, tok)
 	x.session = s
 	if h.KMS != nil {
@@ -177,7 +184,7 @@ func actionWords(e *Event) string {
 func (t *Tracker) webSession(e *Event, svc Service, host string, who []string, tok *Token) *Session {
 	names := make([]string, 0, len(who)+2)
 	for _, id := range who {
-		names = append(names, "u"+canon(id))
+		names = append(names, "u"+e.HTTP.Role+canon(id))
 	}
 	if tok.Fingerprint != "" {
 		names = append(names, "t"+tok.Fingerprint)
@@ -361,7 +368,7 @@ func (t *Tracker) webAnswer(e *Event, x *exchange) {
 	case s.State == Accepted:
 		// Not the user's authorisation: this document, this request.
 	default:
-		t.refuse(s, e, words)
+		t.refuse(s, e, words+"; the answer does not say that the token was refused")
 	}
 }
 
@@ -487,6 +494,10 @@ func (t *Tracker) keyAnswer(e *Event, x *exchange, s *Session) {
 		if len(x.users) > 0 && !containsURI(x.users, set.User) {
 			t.find("kms-user", fmt.Sprintf("the KMS provides keys of %q, who is none of the token's MC service IDs (%s)", set.User, strings.Join(x.users, ", ")), "", "kms.key_sets.user_uri", x.frame, e.frame())
 		}
+	}
+	if n := len(s.KeySets); n > 0 && s.State == Accepted {
+		last := &s.KeySets[n-1]
+		s.Cause = fmt.Sprintf("%s provided, of %s for period %d", Count(n, "key set"), firstNonEmpty(last.User, "an unnamed user"), last.PeriodNo)
 	}
 	for _, n := range k.NewTrK {
 		t.fact(s, e, "new_trk", n, "kms.new_transport_key.name", "")

@@ -134,7 +134,7 @@ func (rd *reader) webService(e *Event, i int) {
 				path = n.Str
 			}
 		})
-		e.HTTP.Record = clipText(role+" "+action+" "+path, 160)
+		e.HTTP.Record, e.HTTP.Role = clipText(role+" "+action+" "+path, 160), intern(clipText(role, 20))
 	}
 }
 
