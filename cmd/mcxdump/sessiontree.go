@@ -77,7 +77,7 @@ func sessionTree(b *bufio.Writer, x *session.Session) {
 		} else {
 			answer += ", after " + seconds(a.NS)
 		}
-		line(1, "Action", a.What+": "+answer+at(a.Number, a.Frame))
+		line(1, "Action", strings.TrimSpace(a.What+" "+a.Object)+": "+answer+at(a.Number, a.Frame))
 	}
 	if a := x.IPsec; a != nil {
 		w := fmt.Sprintf("%s offered", a.Mech)

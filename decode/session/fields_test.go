@@ -12,9 +12,9 @@ import (
 // TestFieldNames holds every field name in the package's sources to the register: a typing error would make Read blind
 // to the field, or name a field that a filter does not know.
 func TestFieldNames(t *testing.T) {
-	quoted := regexp.MustCompile(`"((?:sip|bodies|mikey|signatures|poc_settings|xml|session)(?:\.[a-z_]+)+)"`)
+	quoted := regexp.MustCompile(`"((?:sip|bodies|mikey|signatures|poc_settings|xml|session|http|kms|idm|xcap|recording)(?:\.[a-z_]+)+)"`)
 	n := 0
-	for _, file := range []string{"read.go", "link.go", "register.go", "publish.go", "keylife.go", "checks.go", "session.go"} {
+	for _, file := range []string{"read.go", "link.go", "register.go", "publish.go", "keylife.go", "checks.go", "session.go", "web.go", "web_read.go", "idm.go", "trail.go"} {
 		src, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)

@@ -53,9 +53,9 @@ func (t *Tracker) idmRequest(e *Event, x *exchange) {
 		}
 	default:
 		// The log-in form, or something else of the IdM: it belongs to the authorisation request whose state it names.
-		x.what = clipText(e.Method+" "+e.HTTP.Path, 160)
+		x.what, x.object = e.Method, clipText(e.HTTP.Path, 160)
 		if p.Kind == "user_authentication" {
-			x.what = "log-in of the user"
+			x.what, x.object = "log-in of the user", ""
 		}
 		g, s := t.byState(p)
 		if s == nil {

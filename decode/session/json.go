@@ -70,6 +70,7 @@ type jsonSession struct {
 
 type jsonAction struct {
 	What     string  `json:"action"`
+	Object   string  `json:"object,omitempty"`
 	Number   uint64  `json:"number,omitempty"`
 	Frame    uint64  `json:"frame,omitempty"`
 	Status   int     `json:"status,omitempty"`
@@ -282,7 +283,7 @@ func appendLine(dst []byte, v any, record string) []byte {
 func (s *Session) webJSON(j *jsonSession) {
 	j.Server, j.Identities, j.OAuthClient, j.TrK, j.InK, j.Learned, j.From = s.Server, s.Members, s.OAuthClient, s.TrK, s.InK, s.Learned, s.From
 	for _, a := range s.Actions {
-		j.Actions = append(j.Actions, jsonAction{a.What, a.Number, a.Frame, a.Status, a.Outcome, ms(a.NS)})
+		j.Actions = append(j.Actions, jsonAction{a.What, a.Object, a.Number, a.Frame, a.Status, a.Outcome, ms(a.NS)})
 	}
 	for _, k := range s.KeySets {
 		o := jsonKeySet{User: k.User, KMS: k.KMS, Period: k.PeriodNo, State: k.State, Revoked: k.Revoked}
@@ -401,10 +402,7 @@ func (s *Session) Redacted(name func(string) string) *Session {
 	c.Actions = slices.Clone(s.Actions)
 	for i := range c.Actions {
 		a := &c.Actions[i]
-		a.What, a.Outcome = hide(a.What), hide(a.Outcome)
-	}
-	for i := range s.KeySets {
-		id(s.KeySets[i].User)
+		a.What, a.Object, a.Outcome = hide(a.What), id(a.Object), hide(a.Outcome)
 	}
 	c.Cause = hide(s.Cause)
 	c.History = slices.Clone(s.History)

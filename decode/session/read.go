@@ -185,7 +185,6 @@ const (
 	cRecording
 	cRecRole
 	cRecAction
-	cRecPath
 )
 
 // fieldCodes maps the names of the register to codes; info elements are added for each service.
@@ -233,7 +232,7 @@ var webCodes = map[string]code{
 	"idm.expires_in": cIdMExpires, "idm.tokens": cIdMTokens, "idm.tokens.kind": cIdMTokenKind, "idm.tokens.fingerprint": cIdMTokenPrint, "idm.tokens.claims": cIdMTokenClaims,
 	"idm.error": cIdMError, "idm.error.code": cIdMErrorCode, "idm.error.description": cIdMErrorText,
 	"xcap": cXCAP, "xcap.auid": cXCAPAUID, "xcap.tree": cXCAPTree, "xcap.user": cXCAPUser, "xcap.document": cXCAPDocument, "xcap.selector": cXCAPSelector, "xcap.kind": cXCAPKind,
-	"recording": cRecording, "recording.role": cRecRole, "recording.action": cRecAction, "recording.resource": cRecPath,
+	"recording": cRecording, "recording.role": cRecRole, "recording.action": cRecAction,
 }
 
 var infoCodes = map[string]code{

@@ -10,6 +10,7 @@ import (
 // An Action is one HTTP request of an authorisation and its answer.
 type Action struct {
 	What    string
+	Object  string // what it is about: a document, a resource; an identity may be in it
 	Number  uint64
 	Frame   uint64
 	Status  int // 0: the answer is not in the capture
@@ -24,6 +25,7 @@ type exchange struct {
 	session       *Session
 	service       Service
 	kind, what    string
+	object        string
 	path, host    string
 	shown         bool     // a token was presented
 	users         []string // MC service IDs of that token
@@ -89,7 +91,7 @@ func (t *Tracker) webAsk(e *Event, x *exchange) {
 	h := e.HTTP
 	tok := &h.Bearer
 	x.shown, x.users = tok.Present, tok.users()
-	x.what = actionWords(e)
+	x.what, x.object = actionWords(e)
 	who := x.users
 	if named := h.subject(); len(who) == 0 && named != "" {
 		who = []string{named}
@@ -164,19 +166,19 @@ func (s *Session) member(id string) {
 	}
 }
 
-// actionWords says what an HTTP request does.
-func actionWords(e *Event) string {
+// actionWords says what an HTTP request does, and to what.
+func actionWords(e *Event) (what, object string) {
 	h := e.HTTP
 	switch {
-	case h.KMS != nil:
-		return firstNonEmpty(h.KMS.Operation, e.Method+" "+h.Path)
+	case h.KMS != nil && h.KMS.Operation != "":
+		return h.KMS.Operation, ""
 	case h.XCAP != nil:
 		x := h.XCAP
-		return clipText(strings.Join(strings.Fields(strings.Join([]string{e.Method, firstNonEmpty(x.Kind, x.AUID), x.User, x.Document}, " ")), " "), 160)
+		return e.Method + " " + firstNonEmpty(x.Kind, x.AUID), clipText(strings.TrimSpace(x.User+" "+x.Document), 160)
 	case h.Record != "":
-		return h.Record
+		return h.Record, clipText(h.Path, 160)
 	}
-	return clipText(e.Method+" "+h.Path, 160)
+	return e.Method, clipText(h.Path, 160)
 }
 
 // webSession finds or opens the authorisation of a user at a server. The user is known by an identity, else by the token,
@@ -233,7 +235,7 @@ func (t *Tracker) act(s *Session, e *Event, x *exchange) {
 		s.Lost++
 		t.stats.EvictedFacts++
 	}
-	s.Actions = append(s.Actions, Action{What: x.what, Number: x.number, Frame: x.frame})
+	s.Actions = append(s.Actions, Action{What: x.what, Object: x.object, Number: x.number, Frame: x.frame})
 }
 
 // webResponse handles an HTTP response.

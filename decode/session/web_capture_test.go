@@ -15,6 +15,7 @@ import (
 
 	"github.com/mcxdump/mcxdump/decode/session"
 	"github.com/mcxdump/mcxdump/internal/lab"
+	"github.com/mcxdump/mcxdump/keys"
 )
 
 // A walk writes the traffic of one user over HTTP and SIP, every exchange on a connection of its own.
@@ -216,5 +217,103 @@ func TestWalkGaps(t *testing.T) {
 	_, _, ids := follow(t, walked(t, func(k *walk) { k.logIn(access(k.w.Net.Clock.Add(time.Hour)), strings.Repeat("x", 43)) }))
 	if !slices.Contains(ids, "pkce-mismatch") {
 		t.Errorf("findings %v", ids)
+	}
+}
+
+// chainFiles are the lab's captures of the HTTP half.
+var chainFiles = []string{"chain.pcap", "chain-late.pcap", "chain-servers.pcap", "web-failures.pcap"}
+
+// opened decodes a capture with an empty ring: keys come from the KMS exchange inside.
+func opened(t *testing.T, name string) []*session.Event {
+	t.Helper()
+	m, err := keys.Load(nil, keys.LoadOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return decodeFile(t, filepath.Join("..", "..", "testdata", "pcaps", name), m)
+}
+
+// TestChainCaptures holds the lab's captures to their stories.
+func TestChainCaptures(t *testing.T) {
+	sch := schema(t)
+	want := map[string][]string{
+		"chain.pcap": {
+			"sip:alice@mcptt.mc.example.org: complete", "idm 2", "kms 1", "cms 1", "sip 1", "gms 1", "recording 2",
+			"sip:alice-ue@mc.example.org: all that is here went well; not in this capture: idm, kms, sip, gms", "cms 1"},
+		"chain-late.pcap": {"sip:alice@mcptt.mc.example.org: all that is here went well; not in this capture: idm, cms, gms", "kms 1", "sip 1"},
+		"chain-servers.pcap": {
+			"mcptt.mc.example.org: all that is here went well; not in this capture: idm, cms, sip, gms", "kms 1",
+			"sip:gms@mc.example.org: all that is here went well; not in this capture: idm, cms, sip, gms", "kms 1",
+			"sip:alice@mcptt.mc.example.org: all that is here went well; not in this capture: kms, cms, gms", "idm 1", "sip 1"},
+		"web-failures.pcap": {
+			"sip:alice@mcptt.mc.example.org: stops at kms: 403 Forbidden; insufficient_scope: not for this service", "idm 1", "kms 1",
+			"sip:bob@mcptt.mc.example.org: stops at gms: 409 Conflict; the answer does not say that the token was refused", "idm 1", "kms 1", "gms 1",
+			"sip:carol@mcptt.mc.example.org: stops at kms: 403 Forbidden; KMS error 17 user not known", "idm 1", "kms 1", "cms 1",
+			"-: stops at idm: 400 Bad Request; invalid_grant: the code was used before", "idm 1",
+			"-: stops at idm: 302 Found; invalid_request: code_challenge missing", "idm 1"},
+	}
+	for _, name := range chainFiles {
+		tr, ss, _ := follow(t, opened(t, name))
+		for _, x := range ss {
+			valid(t, sch, x)
+		}
+		var got []string
+		for _, c := range session.Chains(ss, tr.Tokens()) {
+			if err := sch.Validate(c.AppendJSON(nil)); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			got = append(got, strings.Join(append(c.Users, "-")[:1], "")+": "+c.Verdict)
+			for _, s := range c.Steps {
+				if len(s.Sessions) > 0 {
+					got = append(got, fmt.Sprintf("%s %d", s.Stage, len(s.Sessions)))
+				} else if s.Gap == "" {
+					t.Errorf("%s: %s has neither sessions nor a gap", name, s.Stage)
+				}
+			}
+		}
+		if !slices.Equal(got, want[name]) {
+			t.Errorf("%s:\n%s\nwant\n%s", name, strings.Join(got, "\n"), strings.Join(want[name], "\n"))
+		}
+		// No identity is left when a session and its story are redacted.
+		var hidden []*session.Session
+		var trails []*session.Trail
+		alias := func(s string) string { return fmt.Sprintf("id%x", sha256.Sum256([]byte(s)))[:10] }
+		for _, x := range ss {
+			hidden = append(hidden, x.Redacted(alias))
+		}
+		for _, x := range tr.Tokens() {
+			trails = append(trails, x.Redacted(alias))
+		}
+		var out []byte
+		for _, x := range hidden {
+			out = append(x.AppendJSON(out), '\n')
+		}
+		for _, c := range session.Chains(hidden, trails) {
+			out = append(c.AppendJSON(out), '\n')
+		}
+		for _, who := range []string{"alice", "bob@", "carol", "fb6ace0e"} {
+			if i := bytes.Index(out, []byte(who)); i >= 0 {
+				t.Errorf("%s: %q is left in …%s", name, who, out[max(0, i-120):min(len(out), i+40)])
+			}
+		}
+	}
+}
+
+// TestTokenFollowed sees the one token of the chain everywhere.
+func TestTokenFollowed(t *testing.T) {
+	tr, ss, ids := follow(t, opened(t, "chain.pcap"))
+	if slices.ContainsFunc(ids, func(id string) bool { return id != "TOK-06" }) {
+		t.Errorf("findings on clean traffic: %v", ids)
+	}
+	x := tr.Tokens()[0]
+	var got []string
+	for _, p := range x.Shown {
+		got = append(got, p.Service.String())
+	}
+	if x.Issued == nil || x.Issued.Number != 6 || x.Kind != "access" || strings.Join(got, " ") != "kms kms cms cms cms mcptt gms idm" {
+		t.Errorf("%+v: %v", x, got)
+	}
+	if s := ss[0]; len(s.Tokens) != 6 || len(s.Actions) != 6 {
+		t.Errorf("authentication: %d tokens, actions %+v", len(s.Tokens), s.Actions)
 	}
 }

@@ -123,18 +123,16 @@ func (rd *reader) webService(e *Event, i int) {
 	case cXCAP:
 		rd.xcap(e.HTTP, i)
 	case cRecording:
-		var role, action, path string
+		var role, action string
 		rd.kids(i, func(_ int, c code, n *record.Node) {
 			switch c {
 			case cRecRole:
 				role = n.Str
 			case cRecAction:
 				action = n.Str
-			case cRecPath:
-				path = n.Str
 			}
 		})
-		e.HTTP.Record, e.HTTP.Role = clipText(role+" "+action+" "+path, 160), intern(clipText(role, 20))
+		e.HTTP.Record, e.HTTP.Role = clipText(role+" "+action, 80), intern(clipText(role, 20))
 	}
 }
 

@@ -81,7 +81,7 @@ func TestWebStates(t *testing.T) {
 			r := key(s)
 			s.events = nil
 			s.reply(r, 200, kmsPart(KMSPart{Sets: []KeySet{{User: alice}}}))
-		}, Accepted, "200 OK"},
+		}, Accepted, "1 key set provided, of sip:alice@example.org for period 0"},
 		"second hop": {func(s *scene) { s.reply(key(s, bearer(tok)), 200); s.reply(key(s, bearer(tok)), 200) }, Accepted, "200 OK to keyprov"},
 	} {
 		t.Run(name, func(t *testing.T) {
