@@ -73,7 +73,7 @@ type Notice struct {
 func (n *Notice) Error() string { return n.Message }
 
 // ErrNoLive is returned where live capture is not to be had.
-var ErrNoLive = errors.New("live capture needs Linux; elsewhere, pipe a capture in: tcpdump -U -w - | mcxdump read -")
+var ErrNoLive = errors.New("this program was built without live capture for this system: on Linux it needs nothing; elsewhere build with -tags libpcap, or pipe a capture in: tcpdump -U -w - | mcxdump read -")
 
 // An Interface is one network interface of this system.
 type Interface struct {

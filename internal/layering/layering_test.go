@@ -49,7 +49,7 @@ var allowed = map[string][]string{
 // outside lists the third-party modules that each package may import; a package without an entry may import none.
 var outside = map[string][]string{
 	"cmd/mcxdump":              {"github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/term", "github.com/olekukonko/tablewriter"},
-	"decode/capture":           {"github.com/klauspost/compress", "golang.org/x/sys", "github.com/elastic/go-seccomp-bpf"},
+	"decode/capture":           {"github.com/klauspost/compress", "golang.org/x/sys", "github.com/elastic/go-seccomp-bpf", "github.com/google/gopacket/pcap"}, // pcap: with -tags libpcap only
 	"decode/flow":              {"github.com/google/gopacket"},
 	"output":                   {"golang.org/x/term", "github.com/olekukonko/tablewriter"},
 	"internal/xmlsec":          {"github.com/beevik/etree"},
