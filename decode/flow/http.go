@@ -74,6 +74,8 @@ type httpConn struct {
 	mcx     bool           // an exchange of it had to do with MCX
 	held    *httpRequest   // a CONNECT or an upgrade that is not answered
 	goes    int            // what the connection goes on with
+	h2      *h2Conn        // nil for HTTP/1
+	h2Table int            // SETTINGS_HEADER_TABLE_SIZE for a side that has not begun
 }
 
 // httpRequest is what a response has to know of its request.
@@ -92,6 +94,9 @@ func (q *httpRequest) size() int64 { return int64(len(q.method) + len(q.target) 
 func (c *httpConn) bytes() (n int64) {
 	for _, q := range c.pending {
 		n += q.size()
+	}
+	if h := c.h2; h != nil {
+		n += h.open + int64(len(h.streams))*512 + int64(len(h.order))*4
 	}
 	return n + 256 + int64(len(c.early))*128
 }

@@ -34,26 +34,23 @@ type httpReader struct {
 	left  int64  // octets of content or chunk to come
 	guess bool   // whether there is content at all is not known: the request is missing and may be a HEAD
 
-	cur   *HTTP  // the message that is open
-	msg   []byte // its Unit.Data
-	runs  []wsRun
-	notes []record.Finding
-	keep  bool  // it will be handed out
-	setup bool  // it sets up SIP over WebSocket
-	over  int64 // octets of content beyond the limit
-	moved bool  // the stream is in the list of those that matter
-	told  bool  // the stream is out of step, and that was reported
+	httpMessage
+	asks  bool // it sends requests
+	moved bool // the stream is in the list of those that matter
+	told  bool // the stream is out of step, and that was reported
 }
 
 func (r *httpReader) buffered() int64 {
-	return int64(cap(r.buf) + cap(r.msg) + 16*cap(r.runs))
+	return int64(cap(r.buf)) + r.held()
 }
 
 // beHTTP makes the stream HTTP/1 from octet at of what was collected, b, on.
 func (d *Decoder) beHTTP(st *stream, b []byte, at int) {
 	d.stats.StreamsHTTP++
 	st.state, st.http, st.probe = streamHTTP, &httpReader{}, nil
-	d.join(st)
+	if c := d.join(st); st.tries > 0 {
+		c.unsure = true
+	}
 	if at > 0 {
 		d.note(st, record.Finding{ID: "tcp-midstream", Severity: record.Note, Clause: "RFC 9112 6.3",
 			Message: fmt.Sprintf("the capture began in the middle of the stream; %d octets before the first start line were skipped", at),
@@ -77,11 +74,7 @@ func (d *Decoder) httpWrite(st *stream, b []byte) {
 	if r.buf = append(r.buf[:0], in[n:]...); len(r.buf) == 0 && cap(r.buf) > maxProbe {
 		r.buf = nil
 	}
-	keep := st.off - int64(len(r.buf))
-	if len(r.runs) > 0 {
-		keep = r.runs[0].stream
-	}
-	st.spans.drop(keep)
+	st.spans.drop(st.off - int64(len(r.buf)))
 }
 
 // httpTake reads what it can of in, which ends where the stream stands, and returns how many octets were used up.
@@ -114,6 +107,7 @@ func (d *Decoder) httpTake(st *stream, in []byte) int {
 				if st.http != r {
 					return 0
 				}
+				i++ // or the same start line would be found again
 				continue
 			}
 			r.scan = 0
@@ -121,6 +115,7 @@ func (d *Decoder) httpTake(st *stream, in []byte) int {
 				if d.httpAstray(st, rest); st.http != r {
 					return 0
 				}
+				i++
 				continue
 			}
 			i += n
@@ -144,7 +139,7 @@ func (d *Decoder) httpTake(st *stream, in []byte) int {
 				r.guess = false
 			}
 			n := int(min(r.left, int64(len(rest))))
-			r.take(rest[:n], base+int64(i))
+			r.take(&st.spans, rest[:n], base+int64(i))
 			i += n
 			if r.left -= int64(n); r.left == 0 {
 				d.httpDone(st, base+int64(i), false)
@@ -162,7 +157,7 @@ func (d *Decoder) httpTake(st *stream, in []byte) int {
 			if len(rest) > 0 {
 				r.guess = false
 			}
-			r.take(rest, base+int64(i))
+			r.take(&st.spans, rest, base+int64(i))
 			return len(in)
 		case httpChunkLine:
 			n := bytes.IndexByte(rest, '\n')
@@ -183,7 +178,7 @@ func (d *Decoder) httpTake(st *stream, in []byte) int {
 			}
 		case httpChunkData:
 			n := int(min(r.left, int64(len(rest))))
-			r.take(rest[:n], base+int64(i))
+			r.take(&st.spans, rest[:n], base+int64(i))
 			i += n
 			if r.left -= int64(n); r.left > 0 {
 				return i
@@ -221,7 +216,7 @@ func (d *Decoder) httpTake(st *stream, in []byte) int {
 					d.httpLose(st, "a trailer section is longer than the limit", "mcxdump")
 					continue
 				}
-				r.trailer(rest[:n], base+int64(i))
+				r.trailer(&st.spans, rest[:n], base+int64(i))
 			}
 			r.scan = 0
 			i += n
@@ -280,55 +275,15 @@ func sectionEnd(b []byte, scan *int) int {
 	}
 }
 
-// note keeps a finding for the message that is open. off and n are octets of it; n of 0 is no place.
-func (r *httpReader) note(id string, sev record.Severity, clause, text string, off, n int) {
-	if len(r.notes) >= maxHTTPNotes {
-		return
-	}
-	f := record.Finding{ID: id, Severity: sev, Clause: clause, Message: text}
-	if n > 0 {
-		f.Off, f.Len, f.HasRange = uint32(off), uint32(n), true
-	}
-	for i := range r.notes {
-		if r.notes[i].ID == id && r.notes[i].Message == text {
-			return
-		}
-	}
-	r.notes = append(r.notes, f)
-}
-
-// take adds octets of content that were at a stream offset.
-func (r *httpReader) take(b []byte, stream int64) {
-	if !r.keep || len(b) == 0 {
-		return
-	}
-	if room := r.cur.HeaderEnd + maxHTTPContent - len(r.msg); len(b) > room {
-		r.over += int64(len(b) - room)
-		b = b[:room]
-	}
-	r.put(b, stream)
-}
-
-// put adds octets to the message.
-func (r *httpReader) put(b []byte, stream int64) {
-	if len(b) == 0 {
-		return
-	}
-	n, last := len(r.msg), len(r.runs)-1
-	if (last < 0 || r.runs[last].stream+int64(n-r.runs[last].off) != stream) && len(r.runs) < maxWSRuns {
-		r.runs = append(r.runs, wsRun{n, stream})
-	}
-	r.msg = append(r.msg, b...)
-}
-
 // httpHead reads a header section that was at a stream offset, and decides what follows it (RFC 9112 6.3).
 func (d *Decoder) httpHead(st *stream, b []byte, stream int64) {
 	r, c := st.http, st.conn
+	r.notes = nil
 	h := r.head(b)
-	h.Version, h.Conn, r.cur, r.over = "1."+h.Version, c.id, h, 0
+	h.Version, h.Conn, r.cur = "1."+h.Version, c.id, h
 	time := st.spans.time(stream)
 	var q *httpRequest
-	if h.Request {
+	if r.asks = h.Request; r.asks {
 		q = &httpRequest{method: h.Method, target: h.Target, host: h.Authority, time: time}
 		q.upgrade, q.sip = upgradeOf(h)
 		q.mcx = httpMCX(h, nil)
@@ -347,7 +302,7 @@ func (d *Decoder) httpHead(st *stream, b []byte, stream int64) {
 		if q != nil {
 			h.Exchange = d.exchangeOf(q)
 		}
-		r.put(b, stream)
+		r.put(&st.spans, b, stream)
 		if !r.moved {
 			r.moved = true
 			d.streams.move(st, listSIP)
@@ -368,7 +323,7 @@ func (d *Decoder) httpHead(st *stream, b []byte, stream int64) {
 		}
 		d.httpDone(st, stream+int64(len(b)), false)
 	case chunked:
-		r.state = httpChunkLine
+		r.state, r.joined = httpChunkLine, true
 	case known:
 		r.left = n
 		r.guess = !h.Request && q == nil
@@ -389,62 +344,8 @@ func (d *Decoder) httpHead(st *stream, b []byte, stream int64) {
 // httpDone ends the message that is open, at a stream offset, and hands it out. The reader expects the next one.
 func (d *Decoder) httpDone(st *stream, end int64, truncated bool) {
 	r := st.http
-	h := r.cur
 	r.state = httpStart
-	if h == nil {
-		return
-	}
-	if r.keep {
-		if h.ContentEnd == 0 {
-			h.ContentEnd = len(r.msg)
-		}
-		if r.over > 0 {
-			d.limit(LimitHTTPContent)
-			r.note("http-content-limit", record.Warning, "mcxdump", fmt.Sprintf("the content is longer than the limit; its last %d octets were left out", r.over), 0, 0)
-		}
-		d.httpUnit(st, end, truncated || r.over > 0)
-	} else if !r.setup {
-		d.httpOther(st)
-	}
-	r.setup = false
-	r.cur, r.msg, r.runs, r.notes, r.keep = nil, r.msg[:0], r.runs[:0], nil, false
-	if cap(r.msg) > 64<<10 {
-		r.msg = nil
-	}
-}
-
-// httpOther counts a message that has nothing to do with mission critical services.
-func (d *Decoder) httpOther(st *stream) {
-	d.stats.HTTPOther++
-	st.findings = nil
-}
-
-// httpUnit hands out the message that is open.
-func (d *Decoder) httpUnit(st *stream, end int64, truncated bool) {
-	r := st.http
-	var segs []record.Segment
-	for i, run := range r.runs {
-		stop := len(r.msg)
-		if i+1 < len(r.runs) {
-			stop = r.runs[i+1].off
-		}
-		segs, _ = st.spans.segments(segs, run.stream, run.stream+int64(stop-run.off), uint32(run.off))
-	}
-	last, time := st.spans.segments(nil, end-1, end, 0)
-	u := d.newStreamUnit(st, st.transport, r.msg, segs, time, truncated, nil)
-	for _, g := range last { // a frame that brought only the end of the chunks
-		if !slices.Contains(u.Frames, g.Frame) {
-			u.Frames = append(u.Frames, g.Frame)
-			slices.Sort(u.Frames)
-		}
-	}
-	u.Reassembled = len(u.Frames) > 1 || len(r.runs) > 1
-	for i := range r.notes {
-		r.notes[i].Frames = u.Frames
-	}
-	u.Findings = append(u.Findings, r.notes...)
-	u.HTTP = r.cur
-	d.emit(u)
+	d.httpUnit(st, &r.httpMessage, end, truncated)
 }
 
 // httpAstray is called when octets begin no message where one should begin.

@@ -8,16 +8,19 @@ import (
 	"github.com/mcxdump/mcxdump/decode/record"
 )
 
-// head reads a header section whose first line is a start line; what is wrong in it becomes notes of the reader.
-func (r *httpReader) head(b []byte) *HTTP {
-	r.notes = nil
+// head reads a header section whose first line is a start line; what is wrong in it becomes notes.
+func (r *httpMessage) head(b []byte) *HTTP {
 	h := &HTTP{HeaderEnd: len(b), Status: -1}
 	s := string(b) // one copy that all values share
 	end := strings.IndexByte(s, '\n')
-	line, next := s[:end], end+1
+	cut := end < 0 // the capture ends in it
+	if cut {
+		end = len(s)
+	}
+	line, next := s[:end], min(end+1, len(s))
 	if k := len(line); k > 0 && line[k-1] == '\r' {
 		line = line[:k-1]
-	} else {
+	} else if !cut {
 		r.note("http-bare-lf", record.Note, "RFC 9112 2.2", "lines end with a bare LF", end, 1)
 	}
 	if strings.HasPrefix(line, "HTTP/1.") && httpStatusLine([]byte(line)) {
@@ -48,7 +51,7 @@ func (r *httpReader) head(b []byte) *HTTP {
 		}
 	}
 	if h.Request {
-		if hosts == 0 && h.Version == "1" {
+		if hosts == 0 && h.Version == "1" && strings.HasSuffix(s, "\n") {
 			r.note("http-host", record.Error, "RFC 9112 3.2", "no Host field in a request of HTTP/1.1", 0, len(line))
 		}
 		if h.Method == "CONNECT" {
@@ -67,11 +70,13 @@ func (r *httpReader) head(b []byte) *HTTP {
 }
 
 // fields reads field lines (RFC 9112 5) of s from octet i on; at is where s begins in the message.
-func (r *httpReader) fields(h *HTTP, s string, i, at int, trailer bool) {
+func (r *httpMessage) fields(h *HTTP, s string, i, at int, trailer bool) {
 	for i < len(s) {
 		end := strings.IndexByte(s[i:], '\n')
 		if end < 0 {
-			end = len(s) - i // cut off
+			if end = len(s) - i; strings.IndexByte(s[i:], ':') < 0 {
+				return // cut off
+			}
 		}
 		line, from := s[i:i+end], i
 		i += end + 1
@@ -123,13 +128,13 @@ func (r *httpReader) fields(h *HTTP, s string, i, at int, trailer bool) {
 }
 
 // trailer reads a trailer section that was at a stream offset; it follows the content.
-func (r *httpReader) trailer(b []byte, stream int64) {
+func (r *httpMessage) trailer(sp *spanMap, b []byte, stream int64) {
 	h := r.cur
 	if h == nil || !r.keep {
 		return
 	}
 	h.ContentEnd = len(r.msg)
-	r.put(b, stream)
+	r.put(sp, b, stream)
 	r.fields(h, string(b), 0, h.ContentEnd, true)
 }
 
@@ -189,6 +194,9 @@ func (d *Decoder) answer(st *stream, q *httpRequest, h *HTTP) {
 	case h.Status/100 == 2 && h.RequestMethod == "CONNECT":
 		goes = goesTunnel
 	}
+	if goes == goesH2 && q != nil && c.held == nil {
+		c.held = q
+	}
 	if goes == goesHTTP && (q == nil || q != c.held) {
 		return
 	}
@@ -236,7 +244,15 @@ func (d *Decoder) httpGoes(st *stream, rest []byte) bool {
 	case goesSIP:
 		d.beWS(st, rest)
 		return true
-	case goesTunnel, goesH2:
+	case goesH2:
+		if q := c.held; q != nil && c.h2 == nil { // it is answered on stream 1 (RFC 7540 3.2)
+			c.h2 = &h2Conn{streams: map[uint32]*h2Exchange{1: {q: q, asked: true}}, order: []uint32{1}}
+			c.h2.streams[1].side[0].done = true
+		}
+		d.h2Side(st, r.asks)
+		d.h2Write(st, bytes.Clone(rest))
+		return true
+	case goesTunnel:
 		d.again(st, rest)
 		return true
 	case goesElsewhere:

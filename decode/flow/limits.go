@@ -93,11 +93,12 @@ const (
 	LimitHTTPHeld                    // octets that wait for the answer to a CONNECT or an upgrade: taken for the new protocol
 	LimitHEPInflated                 // Config.HEPInflated: the rest of a compressed message was left out
 	LimitTLSServers                  // Config.TLSServers: findings about further connections are counted only
+	LimitH2Streams                   // open exchanges of an HTTP/2 connection: the oldest was given up
 	NumLimits
 )
 
 var limitNames = [NumLimits]string{"depth", "memory", "streams", "stream-bytes", "stream-segments", "fragment-sets", "fragment-pieces", "associations", "assoc-bytes",
-	"esp-spis", "esp-tries", "http-head", "http-content", "http-pending", "http-held", "hep-inflated", "tls-servers"}
+	"esp-spis", "esp-tries", "http-head", "http-content", "http-pending", "http-held", "hep-inflated", "tls-servers", "h2-streams"}
 
 // String returns the name of the limit, in lower case with hyphens.
 func (l Limit) String() string {

@@ -59,6 +59,7 @@ type Stats struct {
 	StreamsWS       uint64 // directions that turned out to be WebSocket
 	StreamsHTTP     uint64 // directions that turned out to be HTTP
 	HTTPOther       uint64 // HTTP messages that were left out: nothing in them has to do with mission critical services
+	H2Pushes        uint64 // promises of HTTP/2 servers, which are left out
 	StreamsIgnored  uint64 // directions that were dropped from the road
 	StreamsTLS      uint64 // directions of TLS connections
 

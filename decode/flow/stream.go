@@ -52,6 +52,15 @@ func (d *Decoder) decide(st *stream) {
 			return
 		}
 	}
+	switch d.h2Prefix(st, b) {
+	case sipparse.Yes:
+		d.beH2(st, b, false)
+		return
+	case sipparse.More:
+		if len(b) < maxProbe {
+			return
+		}
+	}
 	switch httpPrefix(b) {
 	case sipparse.Yes:
 		d.beHTTP(st, b, 0)
@@ -70,6 +79,10 @@ func (d *Decoder) decide(st *stream) {
 		if at >= 0 {
 			d.stats.Junk += uint64(at)
 			d.beSIP(st, b, at)
+			return
+		}
+		if h2Looks(b) {
+			d.beH2(st, b, true)
 			return
 		}
 		if at := httpFind(b, 0); at >= 0 {

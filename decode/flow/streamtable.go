@@ -116,7 +116,7 @@ func (d *Decoder) open(st *stream, p *packet, seq uint32) {
 func (d *Decoder) ignore(st *stream) {
 	d.stats.StreamsIgnored++
 	st.state = streamIgnored
-	st.probe, st.framer, st.ws, st.hep, st.http, st.wait, st.waitBytes, st.findings = nil, nil, nil, nil, nil, nil, 0, nil
+	st.probe, st.framer, st.ws, st.hep, st.http, st.h2, st.wait, st.waitBytes, st.findings = nil, nil, nil, nil, nil, nil, nil, 0, nil
 	st.spans = spanMap{}
 }
 

@@ -48,6 +48,7 @@ const (
 	streamHTTP // HTTP/1
 	streamHEP
 	streamTLS
+	streamH2
 	streamClosed // ended: retransmissions are still known
 )
 
@@ -77,6 +78,7 @@ type streamData struct {
 	ws     *wsReader
 	http   *httpReader
 	hep    *hepReader
+	h2     *h2Reader
 	spans  spanMap
 	recent [16]recentSegment
 	nth    int
@@ -209,7 +211,7 @@ func (d *Decoder) segment(p *packet, seq, ack uint32, flags byte, b []byte) {
 		d.open(st, p, seq)
 	}
 	st.enc, st.file, st.iface, st.lastFrame = p.enc, d.cur.File, d.cur.Interface, d.cur.Number
-	if st.state != streamProbe && (st.state != streamHTTP || st.conn.mcx) {
+	if st.state != streamProbe && (st.state != streamHTTP && st.state != streamH2 || st.conn.mcx) {
 		d.see(VerdictTransport)
 	}
 	st.reset = 0
@@ -237,7 +239,7 @@ func (d *Decoder) segment(p *packet, seq, ack uint32, flags byte, b []byte) {
 
 // worthALook reports whether a segment of an ignored stream begins like SIP or HTTP.
 func (d *Decoder) worthALook(b []byte) bool {
-	return sipparse.LooksLikeStart(b) || wsLooksSIP(b) || httpLooks(b) || hep.Looks(b)
+	return sipparse.LooksLikeStart(b) || wsLooksSIP(b) || httpLooks(b) || hep.Looks(b) || h2Looks(b)
 }
 
 // accept puts the octets b at stream offset off where they belong.
@@ -382,6 +384,8 @@ func (d *Decoder) deliver(st *stream, b []byte, time int64, origin func(b []byte
 		d.httpWrite(st, b)
 	case streamHEP:
 		d.hepWrite(st, b)
+	case streamH2:
+		d.h2Write(st, b)
 	}
 }
 
@@ -401,6 +405,11 @@ func (d *Decoder) gap(st *stream, n int64) {
 	case streamHTTP:
 		if !st.conn.mcx {
 			d.httpGap(st, n)
+			return
+		}
+	case streamH2:
+		if !st.conn.mcx {
+			d.h2Gap(st, n)
 			return
 		}
 	default:
@@ -440,10 +449,15 @@ func (d *Decoder) missing(st *stream, n int64) {
 		return
 	}
 	if st.state == streamHTTP {
-		if st.http.cur == nil {
+		if st.http.cur == nil && len(st.http.buf) == 0 {
 			d.tell(st)
 		}
 		d.httpGap(st, n)
+		return
+	}
+	if st.state == streamH2 {
+		d.tell(st) // which of the messages that are open it is about is not known
+		d.h2Gap(st, n)
 		return
 	}
 	open := st.framer.Buffered() > 0
@@ -481,7 +495,7 @@ func (d *Decoder) tell(st *stream) {
 	}
 	list := st.findings
 	st.findings = nil
-	if st.state == streamProbe || st.state == streamHTTP && !st.conn.mcx {
+	if st.state == streamProbe || (st.state == streamHTTP || st.state == streamH2) && !st.conn.mcx {
 		return // nobody knows that it is SIP
 	}
 	for _, f := range list {
@@ -568,6 +582,9 @@ func (st *stream) holds() (n int64) {
 		if st.state == streamTLS {
 			n += st.tls.tlsHeld(st.side)
 		}
+		if st.h2 != nil {
+			n += st.h2.buffered()
+		}
 	}
 	if c := st.conn; c != nil && (c.sides[0] == st || c.sides[0] == nil) {
 		n += c.bytes()
@@ -621,6 +638,8 @@ func (d *Decoder) finish(st *stream) {
 		d.httpFlush(st, st.fin && st.off >= st.finOff)
 	case streamHEP:
 		d.hepFlush(st)
+	case streamH2:
+		d.h2Flush(st)
 	}
 	d.tell(st)
 }
@@ -646,6 +665,15 @@ func (d *Decoder) forgetStream(st *stream) {
 
 // flushStreams ends all streams, in the order in which they were last used.
 func (d *Decoder) flushStreams() {
+	for i := range d.streams.lists { // first what waited: it may need what the other direction knows
+		for st := d.streams.lists[i].oldest; st != nil; {
+			next := st.next
+			for !st.gone() && len(st.wait) > 0 {
+				d.skipHole(st)
+			}
+			st = next
+		}
+	}
 	for i := range d.streams.lists {
 		for st := d.streams.lists[i].oldest; st != nil; st = d.streams.lists[i].oldest {
 			d.forgetStream(st)
