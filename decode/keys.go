@@ -49,7 +49,11 @@ func (p *planner) plan(it *item) {
 		it.promise = p.ring.PromiseMaterial(it.number)
 		return
 	}
-	if u.HTTP == nil && mayCarryMikey(u.Data) {
+	if u.HTTP != nil {
+		if b := planContent(u.HTTP, u.Data); mayCarryMikey(b) {
+			p.parts(0, sipparse.SplitParts([]byte(u.HTTP.Get("content-type")), b, 0, sipparse.Limits{}), &it.mikey)
+		}
+	} else if mayCarryMikey(u.Data) {
 		p.collect(0, u.Data, !u.Stream, &it.mikey)
 	}
 	var ids []uint32
@@ -92,7 +96,11 @@ func (p *planner) collect(depth int, data []byte, datagram bool, out *[][]byte) 
 	if m.Parse(data, sipparse.Options{Datagram: datagram}) != nil {
 		return
 	}
-	for _, part := range m.Parts(sipparse.Limits{}) {
+	p.parts(depth, m.Parts(sipparse.Limits{}), out)
+}
+
+func (p *planner) parts(depth int, parts []sipparse.Part, out *[][]byte) {
+	for _, part := range parts {
 		switch {
 		case len(*out) >= maxPlanned:
 			return

@@ -50,7 +50,8 @@ var allowed = map[string][]string{
 var outside = map[string][]string{
 	"cmd/mcxdump":              {"github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/term", "github.com/olekukonko/tablewriter"},
 	"decode/capture":           {"github.com/klauspost/compress", "golang.org/x/sys", "github.com/elastic/go-seccomp-bpf", "github.com/google/gopacket/pcap"}, // pcap: with -tags libpcap only
-	"decode/flow":              {"github.com/google/gopacket"},
+	"decode":                   {"github.com/klauspost/compress", "github.com/andybalholm/brotli"},
+	"decode/flow":              {"github.com/google/gopacket", "golang.org/x/net/http2/hpack"},
 	"output":                   {"golang.org/x/term", "github.com/olekukonko/tablewriter"},
 	"internal/xmlsec":          {"github.com/beevik/etree"},
 	"keys":                     {"github.com/beevik/etree"},
