@@ -16,6 +16,10 @@
 // subscriptions), TS 24.379 7.2, 7.3 and 7A.2.1 with their twins in TS 24.281 and TS 24.282, TS 33.180 5.1.3.1 (the
 // binding of MC service ID, IMPU and client ID), 5.4, 5.8 and 9.2.1 (client-server keys).
 //
+// Over HTTP: TS 33.180 annex B (authentication and tokens, with RFC 6749, RFC 7636, RFC 8693 and RFC 7523), annex D (key
+// management), TS 24.484 and TS 24.481 (documents), and the bearer token shown to each of them (RFC 6750). [Chains] puts the
+// sessions of one user together as one story.
+//
 // It leaves out calls, affiliation and groups, and it opens nothing: what is encrypted and was not opened by decode
 // stays unknown here, with its fingerprint.
 package session
