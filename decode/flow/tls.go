@@ -43,7 +43,9 @@ type tlsConn struct {
 	c      *tlsopen.Conn
 	out    [2]*stream // what carries it; index is streamData.side
 	in     [2]*stream // what is inside
-	info   *TLS       // as handed out last
+	was    [2]*stream // what carried it, also when that has ended
+	enc    *encap
+	info   *TLS // as handed out last
 	known  tlsopen.Info
 	src    [2]netip.AddrPort // of the sides
 	where  Context           // where it was seen last
@@ -154,7 +156,7 @@ func lowPort(a, b netip.AddrPort) netip.AddrPort {
 func (d *Decoder) beTLS(st *stream, b []byte, c *tlsConn, side int) {
 	d.stats.StreamsTLS++
 	st.state, st.tls, st.side, st.probe = streamTLS, c, side, nil
-	c.out[side], c.src[side], c.src[1-side] = st, st.src, st.dst
+	c.out[side], c.was[side], c.enc, c.src[side], c.src[1-side] = st, st, st.enc, st.src, st.dst
 	if st.tries > 0 && !tlsopen.LooksLikeRecord(b) {
 		c.c.Gap(side, 0)
 	}
@@ -208,11 +210,12 @@ func (d *Decoder) tlsGap(st *stream, n int64, f record.Finding) {
 func (c *tlsConn) inner(side int) *stream {
 	in, out := c.in[side], c.out[side]
 	if in == nil {
-		if out == nil || out.streamData == nil {
+		was := c.was[side]
+		if was == nil {
 			return nil
 		}
-		in = &stream{key: out.key, state: streamProbe, syn: true, streamData: &streamData{cutAt: -1, transport: OverTLS, tls: c, side: side, outer: out,
-			enc: out.enc, src: out.src, dst: out.dst}}
+		in = &stream{key: was.key, state: streamProbe, syn: true, streamData: &streamData{cutAt: -1, transport: OverTLS, tls: c, side: side, outer: was,
+			enc: c.enc, src: c.src[side], dst: c.src[1-side], file: c.where.File, iface: c.where.Interface, lastFrame: c.where.Number}}
 		c.in[side] = in
 	}
 	if in.gone() {

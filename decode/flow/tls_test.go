@@ -281,6 +281,43 @@ func TestTLSGap(t *testing.T) {
 	}
 }
 
+// TestTLSOrder: one direction was captured before the other.
+func TestTLSOrder(t *testing.T) {
+	lines, want := sipTalk()
+	k := &testkit.KeyLog{}
+	log, errs := testkit.Converse(&tls.Config{InsecureSkipVerify: true, KeyLogWriter: k}, &tls.Config{Certificates: testkit.TLSCertificates(t)}, lines)
+	if errs[0] != nil {
+		t.Fatal(errs)
+	}
+	for first := range 2 {
+		f := newTLSFeed(Config{TLSKeys: k})
+		for _, side := range []int{first, 1 - first} {
+			for _, w := range log {
+				if w.Side == side {
+					f.send(side, w.Octets, 1400)
+				}
+			}
+		}
+		f.fin(first)
+		f.fin(1 - first)
+		f.d.Flush()
+		n := [2]int{}
+		for _, u := range f.units {
+			side := 0
+			if u.Src.Port() == 5061 {
+				side = 1
+			}
+			if n[side] >= 2 || string(u.Data) != want[side][n[side]] || len(u.Frames) == 0 {
+				t.Errorf("%+v", u)
+			}
+			n[side]++
+		}
+		if n != [2]int{2, 2} || len(f.findings) > 0 {
+			t.Errorf("side %d first: %v messages, %v, %+v", first, n, f.findings, f.d.stats)
+		}
+	}
+}
+
 // TestTLSTag: other keys and changed octets are told of once.
 func TestTLSTag(t *testing.T) {
 	lines, _ := sipTalk()

@@ -93,6 +93,7 @@ const (
 	maxFails    = 8            // records in a row that cannot be opened, after which a direction is given up
 	maxDER      = 16 << 10
 	watchBytes  = 256 << 10 // octets of a direction without a key after which the end of its handshake is not waited for
+	keyQueue    = 64 << 10  // octets of a direction that wait for a key only
 	minSealed   = 22        // octets of the shortest record that is worth counting as lost
 )
 
@@ -418,7 +419,11 @@ func (c *Conn) put(side int, raw []byte, off int64, nth uint64) {
 
 // bound gives up waiting when too much waits.
 func (c *Conn) bound(side int) {
-	if c.half[side].queued > c.lim.Queue {
+	most := c.lim.Queue
+	if c.version != 0 && c.n.hello != nil && c.keys.Growing() { // only a key is waited for, which may never come
+		most = min(most, keyQueue)
+	}
+	if c.half[side].queued > most {
 		c.settle()
 	}
 }
