@@ -17,7 +17,7 @@ import (
 const (
 	maxTLSSecrets = 1 << 18 // secrets from key logs, blocks of captures and files that grow
 	maxTLSRead    = 1 << 20 // octets read at once of a file that grows
-	tlsPoll       = 50 * time.Millisecond
+	tlsPoll       = 5 * time.Millisecond
 )
 
 // TLSKeys finds the secrets of TLS connections: lines of key logs, private keys, and what is added while a capture is

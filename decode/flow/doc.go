@@ -17,6 +17,8 @@
 // that quote SIP (RFC 792, RFC 4443, RFC 4884), TCP (RFC 9293), SCTP (RFC 9260) and SIP over each of them (RFC 3261 18,
 // RFC 4168, RFC 7118).
 //
-// It leaves out TLS, the decompression of SigComp, HTTP and the content of messages; checksums are not verified, since captures taken
+// TLS (package internal/tlsopen) is opened with keys that [Config.TLSKeys] finds; what is inside takes the same road.
+//
+// It leaves out DTLS, the decompression of SigComp and the content of messages; checksums are not verified, since captures taken
 // on the sender hold unfinished ones.
 package flow
