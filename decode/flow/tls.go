@@ -45,8 +45,7 @@ type tlsConn struct {
 	in     [2]*stream // what is inside
 	was    [2]*stream // what carried it, also when that has ended
 	enc    *encap
-	info   *TLS // as handed out last
-	known  tlsopen.Info
+	info   *TLS              // as handed out last
 	src    [2]netip.AddrPort // of the sides
 	where  Context           // where it was seen last
 	alert  string
