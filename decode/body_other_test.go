@@ -178,7 +178,7 @@ var samples = map[string][]string{
 	"application/vnd.3gpp.mcdata-signalling": {string(sdsMessage)},
 	"application/vnd.3gpp.mcdata-payload":    {"\x03\x01\x78\x00\x03\x01hi"},
 	"application/json":                       {`{"a":[1,"b"],"access_token":"x"}`},
-	"application/xml":                        {`<a b="` + katURI + `">` + encrypted(kat) + `<c>d</c></a>`},
+	"application/xml":                        {configSamples[0].doc, configSamples[4].doc, `<a b="` + katURI + `">` + encrypted(kat) + `<c>d</c></a>`},
 	"application/x-www-form-urlencoded":      {"a=b&code=c&d"},
 	typKMS:                                   {kmsRequest, kmsErrorDoc, kmsKRR, kmsWrapped},
 	"text/plain":                             {"hello"},

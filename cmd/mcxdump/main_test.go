@@ -6,6 +6,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -182,7 +183,10 @@ func TestNoSecrets(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		secrets := tokenSignatures(raw)
+		secrets := append(tokenSignatures(raw), webSecrets(raw)...)
+		if c.Name == "chain.pcap" && len(webSecrets(raw)) < 10 {
+			t.Fatalf("the test finds %d secrets of the HTTP half in a capture that has more", len(webSecrets(raw)))
+		}
 		if c.Name == "register-clear.pcap" && len(secrets) == 0 {
 			t.Fatal("the test finds no token in a capture that has one")
 		}
@@ -205,6 +209,22 @@ func TestNoSecrets(t *testing.T) {
 		}
 	}
 }
+
+// webSecrets are the keys (but PVT, which every signature shows), codes, passwords and refresh tokens of KMS documents, forms and JSON, as far as they stand in
+// one frame.
+func webSecrets(b []byte) (out []string) {
+	for _, m := range webSecret.FindAllSubmatch(b, -1) {
+		for _, s := range m[1:] {
+			if len(s) > 0 {
+				out = append(out, string(s))
+			}
+		}
+	}
+	return out
+}
+
+var webSecret = regexp.MustCompile(`<(?:UserDecryptKey|UserSigningKeySSK)[^>]*>([0-9a-f]{64})` +
+	`|[?&]?(?:code|code_verifier|password|refresh_token)=([A-Za-z0-9_-]{12,})|"refresh_token":"([^"]{12,})"`)
 
 func tokenSignatures(b []byte) []string {
 	var out []string
