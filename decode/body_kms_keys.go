@@ -15,6 +15,9 @@ import (
 
 // Key material in KMS documents: unwrapped and verified by package keys, which also learns it; shown here without its octets.
 
+// kmsOrigin is how the origin of what a KMS document brought begins; the number of its message follows.
+const kmsOrigin = "KMS document in message "
+
 // material reads what the document hands out. With a ring, in an HTTP message, the ring learns it.
 func (r *kmsRun) material(p *Part) (*keys.Material, keys.Learned) {
 	o := keys.XMLOptions{Origin: keys.Origin{Name: "capture"}, Seen: func(x *keys.XMLSeen) { r.seen[x.Off] = x }}
@@ -24,7 +27,7 @@ func (r *kmsRun) material(p *Part) (*keys.Material, keys.Learned) {
 	if r.ring == nil {
 		m, err = keys.ReadKMSXML(p.Data, o)
 	} else {
-		o.Origin.Name = "KMS document in message " + strconv.FormatUint(r.q.Seq, 10)
+		o.Origin.Name = kmsOrigin + strconv.FormatUint(r.q.Seq, 10)
 		m, n, err = r.ring.ReadKMS(r.query(), p.Data, o, r.learns)
 	}
 	for i := range m.KMSs {
@@ -161,7 +164,7 @@ func (r *kmsRun) keyMembers(n int32, f *kmsKeyFields, x *keys.XMLSeen) {
 	if x.Value.Len() >= 16 { // shorter ones could be guessed
 		r.B.Str(f.fingerprint, x.Value.Fingerprint(), record.Place{})
 	}
-	if strings.HasPrefix(x.From.Name, "KMS document") {
+	if fromCapture(x.From) {
 		r.B.Str(f.origin, x.From.String(), record.Place{})
 	}
 }
@@ -214,7 +217,7 @@ func (r *kmsRun) signature(n int32, f *kmsSignatureFields) {
 		if x.Label != "" && x.Label != x.KeyName {
 			r.put(f.key, []byte(x.Label), record.Place{})
 		}
-		if strings.HasPrefix(x.From.Name, "KMS document") && state == "valid" {
+		if fromCapture(x.From) && state == "valid" {
 			r.B.Str(f.origin, x.From.String(), record.Place{})
 		}
 		if s := x.Signature; s != nil {

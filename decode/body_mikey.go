@@ -27,7 +27,7 @@ type mikeyFields struct {
 	fields, fieldName, fieldOctets                                                   *record.Field
 	rest                                                                             *record.Field
 	signature, sigState, sigReason, sigWords, key, keyState, keyReason, keyWords     *record.Field
-	keyVariants, keyUser, keyServer, keyGMK, keyValue, keySelf                       *record.Field
+	keyVariants, keyUser, keyServer, keyGMK, keyValue, keySelf, keyOrigin, sigOrigin *record.Field
 	keyParams, srtp, srtpCS, srtpKey, srtpSalt, srtpMKI                              *record.Field
 }
 
@@ -132,6 +132,8 @@ func registerMikey(base string) *mikeyFields {
 		sigWords:    f(".signature.hint", "In words", "TS 33.180 5.2.2", record.String),
 		keyWords:    f(".key.hint", "In words", "TS 33.180 5.2.2", record.String),
 		keyVariants: list(".key.variants", "What had to be read otherwise than specified", "mcxdump", record.String),
+		keyOrigin:   f(".key.origin", "Message that brought the RSK which opened it", "mcxdump", record.String),
+		sigOrigin:   f(".signature.origin", "Message that brought the KPAK which proved it", "mcxdump", record.String),
 		keySelf:     f(".key.from_sakke_to_self", "Recovered from the SAKKE-to-self payload", "TS 33.180 E.5", record.Bool),
 		keyUser:     id(".key.initiator", "Initiator, found behind its hashed UID", "TS 33.180 E.7"),
 		keyServer:   id(".key.responder", "Responder, found behind its hashed UID", "TS 33.180 E.7"),

@@ -267,13 +267,13 @@ func FuzzServices(f *testing.F) {
 		a := exchange(t, h, data, everything())
 		h, data = message()
 		b := exchange(t, h, data, Options{})
-		if !slices.Equal(findingIDs(a), findingIDs(b)) {
+		if !slices.Equal(serviceFindings(a), serviceFindings(b)) {
 			t.Fatalf("tree finds %q, line view %q", ids(a), ids(b))
 		}
 	})
 }
 
-// findingIDs lists the findings but those about the token in the http object, which is looked into when it is shown.
-func findingIDs(r *record.Record) []string {
+// serviceFindings lists the findings but those about the token in the http object, which is looked into when it is shown.
+func serviceFindings(r *record.Record) []string {
 	return slices.DeleteFunc(strings.Fields(ids(r)), func(id string) bool { return strings.HasPrefix(id, "TOK-") || id == "token-repeated-claim" })
 }

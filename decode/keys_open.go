@@ -105,6 +105,9 @@ func (r *mikeyRun) outcome(m *mikeyparse.Message) {
 	if u != nil && u.SignatureHint != "" {
 		b.Str(f.sigWords, u.SignatureHint, record.Place{})
 	}
+	if u != nil && fromCapture(u.SignatureFrom) {
+		b.Str(f.sigOrigin, u.SignatureFrom.String(), record.Place{})
+	}
 	b.Close()
 	if m.SAKKE() == nil && m.KEMAC() == nil {
 		return
@@ -132,6 +135,9 @@ func (r *mikeyRun) outcome(m *mikeyparse.Message) {
 	}
 	if u.Self {
 		b.Bool(f.keySelf, true, record.Place{})
+	}
+	if fromCapture(u.From) {
+		b.Str(f.keyOrigin, u.From.String(), record.Place{})
 	}
 	initiator, responder := r.ring.Parties(r.query(), u)
 	if u.Initiator == "" && initiator != "" {
@@ -171,6 +177,9 @@ func (r *mikeyRun) outcome(m *mikeyparse.Message) {
 		b.Close()
 	}
 }
+
+// fromCapture tells whether a KMS document of the capture brought a key.
+func fromCapture(o keys.Origin) bool { return strings.HasPrefix(o.Name, kmsOrigin) }
 
 // keyFindings says in words what became of signature and key, where that is an error or worth a note.
 func (r *mikeyRun) keyFindings(m *mikeyparse.Message) {
