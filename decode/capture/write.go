@@ -2,6 +2,7 @@ package capture
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -149,10 +150,24 @@ func (f *whole) Write(b []byte) (int, error) {
 		f.good += int64(n)
 		return n, nil
 	}
+	f.good += wholeBlocks(b[:max(n, 0)])
 	if f.f.Truncate(f.good) == nil {
 		f.f.Seek(f.good, io.SeekStart)
 	}
 	return n, err
+}
+
+// wholeBlocks is how many octets of b are whole pcapng blocks, b beginning with one.
+func wholeBlocks(b []byte) (n int64) {
+	for len(b) >= 12 {
+		size := binary.LittleEndian.Uint32(b[4:]) // as the writer has it
+		if size < 12 || uint64(size) > uint64(len(b)) {
+			break
+		}
+		n += int64(size)
+		b = b[size:]
+	}
+	return n
 }
 
 // open begins a file. again appends a section to what may be there.
