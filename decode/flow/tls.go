@@ -45,6 +45,7 @@ type tlsConn struct {
 	in     [2]*stream // what is inside
 	was    [2]*stream // what carried it, also when that has ended
 	enc    *encap
+	segs   []record.Segment
 	info   *TLS              // as handed out last
 	src    [2]netip.AddrPort // of the sides
 	where  Context           // where it was seen last
@@ -235,7 +236,8 @@ func (c *tlsConn) Data(side int, b []byte, off, end int64) {
 	var segs []record.Segment
 	time := c.where.Time
 	if out != nil && out.streamData != nil {
-		segs, time = out.spans.segments(nil, off, end, 0)
+		segs, time = out.spans.segments(c.segs[:0], off, end, 0)
+		c.segs = segs
 	}
 	if len(segs) == 0 {
 		segs = []record.Segment{{Frame: in.lastFrame}}

@@ -85,7 +85,8 @@ func (c *tlsConn) snapshot() *TLS {
 		t.State = TLSDecrypted
 	}
 	if c.info == nil || *c.info != t {
-		c.info = &t
+		own := t
+		c.info = &own
 	}
 	return c.info
 }

@@ -430,3 +430,64 @@ func FuzzTLS(f *testing.F) {
 		}
 	})
 }
+
+// tlsFrames are the frames of a connection, for benchmarks.
+func tlsFrames(b *testing.B, v uint16, lines [][2]string) (frames [][]byte, k *testkit.KeyLog, octets int64) {
+	k = &testkit.KeyLog{}
+	log, errs := testkit.Converse(&tls.Config{MaxVersion: v, InsecureSkipVerify: true, KeyLogWriter: k, ServerName: "sip.example.org"}, &tls.Config{Certificates: testkit.TLSCertificates(b)}, lines)
+	if errs[0] != nil {
+		b.Fatal(errs)
+	}
+	var off [2]int
+	for _, w := range log {
+		for x := w.Octets; len(x) > 0; {
+			n := min(len(x), 1400)
+			c := conn{isn: 1000, ports: [2]int{40000, 5061}, layers: []any{etherHeader{etIPv4}}}
+			if w.Side == 1 {
+				c.ports, c.back = [2]int{5061, 40000}, true
+			}
+			frames = append(frames, c.segment(tcpACK, off[w.Side], string(x[:n])))
+			octets += int64(len(frames[len(frames)-1]))
+			off[w.Side] += n
+			x = x[n:]
+		}
+	}
+	return frames, k, octets
+}
+
+// BenchmarkTLS is SIP in TLS 1.3: 2000 requests of 1 kB and their answers, decrypted and framed.
+func BenchmarkTLS(b *testing.B) {
+	var lines [][2]string
+	for range 2000 {
+		lines = append(lines, [2]string{request("MESSAGE", 700), strings.Replace(long(20), "MESSAGE sip:b@example.org SIP/2.0", "SIP/2.0 200 OK", 1)})
+	}
+	frames, k, octets := tlsFrames(b, tls.VersionTLS13, lines)
+	b.SetBytes(octets)
+	b.ReportAllocs()
+	for b.Loop() {
+		d := New(Config{TLSKeys: k}, nobody{})
+		for i, f := range frames {
+			d.Frame(&Frame{Number: uint64(i + 1), Time: int64(i) * 1000, Data: f, Orig: uint32(len(f)), Link: linkEthernet})
+		}
+		d.Flush()
+		if d.stats.Messages != 4000 {
+			b.Fatalf("%+v", d.stats)
+		}
+	}
+}
+
+// BenchmarkTLSWithoutKey is a handshake that is told of, and 1 MB of data that nobody can read.
+func BenchmarkTLSWithoutKey(b *testing.B) {
+	frames, _, octets := tlsFrames(b, tls.VersionTLS13, [][2]string{{"GET", strings.Repeat("x", 1<<20)}})
+	b.SetBytes(octets)
+	b.ReportAllocs()
+	for b.Loop() {
+		d := New(Config{}, nobody{})
+		for i, f := range frames {
+			d.Frame(&Frame{Number: uint64(i + 1), Time: int64(i) * 1000, Data: f, Orig: uint32(len(f)), Link: linkEthernet})
+		}
+		if d.stats.TLSNoKey != 1 {
+			b.Fatalf("%+v", d.stats)
+		}
+	}
+}

@@ -134,15 +134,17 @@ type aead13 struct {
 	c   aead
 	iv  [12]byte
 	tag int
+
+	nonce [12]byte // of the record at hand
 }
 
 func (o *aead13) open(dst []byte, seq uint64, r *record) ([]byte, byte, verdict) {
 	if len(r.frag) < o.tag+1 {
 		return dst, 0, tooLittle
 	}
-	nonce := o.iv
-	mask(&nonce, seq)
-	out, err := o.c.Open(dst, nonce[:], r.frag, r.header[:])
+	o.nonce = o.iv
+	mask(&o.nonce, seq)
+	out, err := o.c.Open(dst, o.nonce[:], r.frag, r.header[:])
 	if err != nil {
 		return dst, 0, badTag
 	}

@@ -37,7 +37,7 @@ var suites = sync.OnceValue(func() map[uint16]string {
 	for line := range strings.Lines(suiteNames) {
 		id, name, ok := strings.Cut(strings.TrimSpace(line), " ")
 		if n, err := strconv.ParseUint(id, 16, 16); ok && err == nil {
-			m[uint16(n)] = name
+			m[uint16(n)] = "TLS_" + name
 		}
 	}
 	return m
@@ -46,7 +46,7 @@ var suites = sync.OnceValue(func() map[uint16]string {
 // SuiteName is the registered name of a cipher suite, or its number in hex.
 func SuiteName(id uint16) string {
 	if n, ok := suites()[id]; ok {
-		return "TLS_" + n
+		return n
 	}
 	return fmt.Sprintf("0x%04x", id)
 }
@@ -54,7 +54,7 @@ func SuiteName(id uint16) string {
 // suiteOf takes a name like ECDHE_RSA_WITH_AES_128_CBC_SHA256 apart.
 func suiteOf(id uint16) suite {
 	s := suite{id: id, name: SuiteName(id)}
-	name := suites()[id]
+	name := strings.TrimPrefix(suites()[id], "TLS_")
 	kx, rest, with := strings.Cut(name, "_WITH_")
 	if !with {
 		kx, rest = "", name // TLS 1.3
