@@ -195,7 +195,9 @@ func (w *worker) httpAuth(h *flow.HTTP) {
 		built := w.b.Open(fHTTPAuth, place)
 		if built {
 			w.b.Str(fHTTPAuthHeader, f.Name, record.Place{})
-			w.b.Str(fHTTPAuthScheme, scheme, at(a.Scheme))
+			if rest != "" || strings.HasSuffix(strings.ToLower(f.Name), "authenticate") || w.opt.ShowSecrets {
+				w.b.Str(fHTTPAuthScheme, scheme, at(a.Scheme))
+			}
 			switch {
 			case rest == "":
 			case a.Params.Len > 0 && (challenge || !secretScheme(v[:min(len(scheme), len(v))])):

@@ -178,3 +178,7 @@ func FuzzContent(f *testing.F) {
 		}
 	})
 }
+
+func httpUnitOf(request bool, exchange uint64) *flow.HTTP {
+	return &flow.HTTP{Request: request, Exchange: exchange}
+}

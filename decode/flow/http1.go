@@ -59,6 +59,15 @@ func (d *Decoder) beHTTP(st *stream, b []byte, at int) {
 	d.httpWrite(st, b[at:])
 }
 
+// passes lets n octets pass that lie inside content which is not kept.
+func (r *httpReader) passes(n int) bool {
+	if r.state != httpBody && r.state != httpChunkData || r.keep || r.guess || len(r.buf) > 0 || int64(n) >= r.left {
+		return false
+	}
+	r.left -= int64(n)
+	return true
+}
+
 // httpWrite takes the next octets of an HTTP/1 stream.
 func (d *Decoder) httpWrite(st *stream, b []byte) {
 	r := st.http

@@ -351,6 +351,11 @@ func (d *Decoder) dropWaiting(st *stream) {
 
 // deliver hands octets on that are next in order. origin appends where they came from, placed at an offset.
 func (d *Decoder) deliver(st *stream, b []byte, time int64, origin func(b []byte, at uint32, dst []record.Segment) []record.Segment) {
+	if st.state == streamHTTP && st.http.passes(len(b)) { // a download that nobody wants to see
+		st.off += int64(len(b))
+		st.nextSeq += uint32(len(b))
+		return
+	}
 	if st.outer == nil {
 		st.remember(st.off, b, d.seed)
 	}
