@@ -647,6 +647,7 @@ func BenchmarkECCSI(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			b.SetBytes(int64(len(w.m)))
+			defer testkit.ReportCPU(b)()
 			for b.Loop() {
 				if !f() {
 					b.Fatal("failed")

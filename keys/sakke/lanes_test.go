@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"testing"
 
+	"github.com/mcxdump/mcxdump/internal/testkit"
 	"github.com/mcxdump/mcxdump/keys/sakke/internal/fp"
 )
 
@@ -188,6 +189,7 @@ func BenchmarkDecapsulateMany(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			b.SetBytes(laneCount * SEDSize)
+			defer testkit.ReportCPU(b)()
 			for b.Loop() {
 				if !f() {
 					b.Fatal("failed")

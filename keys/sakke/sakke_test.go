@@ -1158,6 +1158,7 @@ func BenchmarkSAKKE(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			b.SetBytes(SEDSize)
+			defer testkit.ReportCPU(b)()
 			for b.Loop() {
 				if !f() {
 					b.Fatal("failed")

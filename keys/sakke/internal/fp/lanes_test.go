@@ -92,6 +92,28 @@ func TestLanes(t *testing.T) {
 	}
 }
 
+// FuzzLanes puts two integers, and others made of them, into the lanes.
+func FuzzLanes(f *testing.F) {
+	for _, x := range edges() {
+		o := x.FillBytes(make([]byte, Size))
+		f.Add(o, o)
+	}
+	f.Fuzz(func(t *testing.T, x, y []byte) {
+		if !HaveLanes() {
+			t.Skip("no AVX-512 IFMA")
+		}
+		n := func(o []byte, lane int) *big.Int {
+			v := new(big.Int).SetBytes(o[:min(len(o), 2*Size)])
+			return v.Rsh(v, uint(17*lane)).Mod(v, modulusBig)
+		}
+		var a, b [LaneCount]*big.Int
+		for lane := range a {
+			a[lane], b[lane] = n(x, lane), n(y, LaneCount-lane)
+		}
+		checkLanes(t, a, b)
+	})
+}
+
 func BenchmarkLanes(b *testing.B) {
 	if !HaveLanes() {
 		b.Skip("no AVX-512 IFMA")
