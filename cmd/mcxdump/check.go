@@ -389,7 +389,7 @@ func (c *checkReport) Encode(dst []byte, r *record.Record) []byte {
 		}
 		x := base
 		x.ID, x.Severity, x.Clause, x.Message, x.Body, x.Field = f.ID, f.Severity.String(), f.Clause, f.Message, f.Body, f.Field
-		if k, ok := decode.CheckByID(f.ID); ok {
+		if k, ok := checkRules()[f.ID]; ok {
 			x.Title = k.Title
 		}
 		if len(f.Frames) > 0 {
@@ -554,8 +554,8 @@ func framesOf(g *checkGroup) string {
 // report is the same for CI systems.
 func (c *checkReport) report(files []string) *output.CheckReport {
 	r := &output.CheckReport{Version: version(), Files: files, FailOn: c.least, Never: c.never}
-	for _, k := range decode.Checks() {
-		r.Rules = append(r.Rules, output.CheckRule{ID: k.ID, Title: k.Title, Fires: k.Fires, Clause: k.Clause, Severity: k.Severity})
+	for _, id := range checkOrder() {
+		r.Rules = append(r.Rules, checkRules()[id])
 	}
 	for _, g := range c.order {
 		r.Results = append(r.Results, g.CheckResult)

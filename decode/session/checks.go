@@ -57,6 +57,7 @@ var checks = []Check{
 	{"RSP-16", record.Warning, "TS 24.379 7.3.6.1", "subscription to another user's settings"},
 	{"binding-mc-id", record.Warning, "TS 33.180 5.1.3.1", "a client is authorised for another MC service ID without a log-off"},
 	{"binding-impu", record.Warning, "TS 33.180 5.1.3.1", "a client ID is bound to two public user identities"},
+	{"token-scope", record.Warning, "TS 33.180 5.1.3.1, B.4.2.2", "a token is presented to a server that its scope does not cover"},
 	{"token-client", record.Warning, "RFC 6749 4.1.3, 6", "a token or code is used by another client than it was issued to"},
 	{"token-before-issue", record.Warning, "TS 33.180 5.1.2, 5.1.3.1", "a token is presented before it is issued"},
 	{"token-not-issued", record.Note, "TS 33.180 5.1.3.1", "a token is presented whose issue is not in the capture, though the issuer is"},

@@ -148,6 +148,17 @@ func scoped(svc Service, scope string) bool {
 	return slices.ContainsFunc(strings.Fields(scope), func(x string) bool { return slices.Contains(want, x) })
 }
 
+// tokenScope holds a bearer token against the server that it is presented to (TS 33.180 5.1.3.1: it shall be scoped for
+// the service).
+func (t *Tracker) tokenScope(s *Session, tok *Token, field string) {
+	if !scoped(s.Service, tok.Scope) {
+		t.find("token-scope", fmt.Sprintf("the token is not scoped for %s: %q has none of %s", serviceWords[s.Service], clipText(tok.Scope, 200), strings.Join(webScopes[s.Service][:3], ", ")), "", field)
+	}
+}
+
+// serviceWords name the services in a sentence.
+var serviceWords = map[Service]string{KMS: "key management", CMS: "configuration management", GMS: "group management"}
+
 // fIssued is where tokens are handed out.
 const fIssued = "idm"
 

@@ -153,6 +153,9 @@ func (t *Tracker) takeToken(e *Event, s *Session, tok *Token, field string) {
 		return
 	}
 	t.present(e, s, tok, s.Service, "", field)
+	if first {
+		t.tokenScope(s, tok, field)
+	}
 }
 
 // member notes an identity that a session speaks of.

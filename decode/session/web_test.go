@@ -177,6 +177,10 @@ func TestIdMStates(t *testing.T) {
 
 func init() {
 	tok := access(alice, "aa")
+	narrow := access(alice, "aa")
+	narrow.Scope = "openid 3gpp:mc:ptt_service"
+	old := narrow
+	old.Scope = "openid 3gpp:mcptt:key_management_server"
 	ask := func(s *scene, tok Token) {
 		s.reply(s.ask(kmsAddr, kmsHost, "POST", "/init", bearer(tok), kmsPart(KMSPart{Operation: "init", User: alice})), 200)
 	}
@@ -198,6 +202,15 @@ func init() {
 		s.ask(idmAddr, idmHost, "POST", "/token", idm(p))
 	}
 	cases = append(cases,
+		caseOf{id: "token-scope", sev: record.Warning, fire: func(s *scene) { ask(s, narrow) }, silent: func(s *scene) { ask(s, old); chain(s, alice, "bb") }},
+		caseOf{id: "token-scope", sev: record.Warning, fire: func(s *scene) {
+			s.document(gmsAddr, "gms", narrow, XCAPPart{AUID: "org.openmobilealliance.groups"}, 200)
+		}, silent: func(s *scene) {
+			s.reply(s.ask(recAddr, "rec", "GET", "/r", bearer(narrow), func(e *Event) { e.HTTP.Record = "GET /r" }), 200)
+		}},
+		caseOf{id: "token-scope", sev: record.Warning, fire: func(s *scene) {
+			s.document(cmsAddr, "cms", narrow, XCAPPart{AUID: "org.3gpp.mcptt.service-config"}, 200)
+		}, silent: silent},
 		caseOf{id: "token-client", sev: record.Warning, fire: login(func(p *IdMPart) { p.ClientID = "other" }), silent: silent},
 		caseOf{id: "token-client", sev: record.Warning, fire: func(s *scene) {
 			s.logIn(tok)

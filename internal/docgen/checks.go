@@ -111,6 +111,10 @@ func checksDoc() []byte {
 			fmt.Fprintf(&b, "| %s | %s | %c | %s | %s | %s | %s |\n", c.ID, c.Severity, c.Evidence, c.Clause, cell(c.Title), cell(c.Fires), several)
 		}
 	}
+	b.WriteString("\n### Over HTTP, one message\n\n| id | severity | evidence | clause | says | fires on |\n|---|---|---|---|---|---|\n")
+	for _, c := range decode.WebChecks() {
+		fmt.Fprintf(&b, "| %s | %s | %c | %s | %s | %s |\n", c.ID, c.Severity, c.Evidence, c.Clause, cell(c.Title), cell(c.Fires))
+	}
 	b.WriteString("\n### Beyond the digest\n\n| id | severity | clause | says |\n|---|---|---|---|\n")
 	for _, c := range session.Checks() {
 		if _, ok := decode.CheckByID(c.ID); !ok {
