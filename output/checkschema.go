@@ -36,7 +36,7 @@ func CheckSchemaJSON() []byte {
 		"source":      count("Source of octets that offset and length point into"),
 		"offset":      count("First octet"),
 		"length":      count("Number of octets"),
-		"session":     closed(dict{"service": text("mcptt, mcvideo or mcdata"), "impu": text("Public user identity"), "mc_id": text("MC service ID"), "client_id": text("MC client ID"), "kind": text("What the message is to the session"), "state": text("State of the authorisation after it")}),
+		"session":     closed(dict{"service": text("mcptt, mcvideo or mcdata; over HTTP kms, idm, cms, gms, recording or http"), "impu": text("Public user identity"), "mc_id": text("MC service ID"), "client_id": text("MC client ID"), "kind": text("What the message is to the session"), "state": text("State of the authorisation after it")}),
 		"fingerprint": dict{"type": "string", "pattern": "^[0-9a-f]{16}$", "title": "The same for the same finding in another run"},
 		"accepted":    dict{"const": true, "title": "The baseline has it"},
 	}, "schema", "id", "severity", "clause", "message", "frames", "fingerprint")

@@ -124,14 +124,7 @@ func (rd *reader) webService(e *Event, i int) {
 		rd.xcap(e.HTTP, i)
 	case cRecording:
 		var role, action string
-		rd.kids(i, func(_ int, c code, n *record.Node) {
-			switch c {
-			case cRecRole:
-				role = n.Str
-			case cRecAction:
-				action = n.Str
-			}
-		})
+		rd.fill(i, slot{cRecRole, &role}, slot{cRecAction, &action})
 		e.HTTP.Record, e.HTTP.Role = clipText(role+" "+action, 80), intern(clipText(role, 20))
 	}
 }
@@ -141,23 +134,25 @@ func (rd *reader) xcap(h *HTTP, i int) {
 		return // of a document: the target says where it belongs
 	}
 	x := &XCAPPart{}
+	rd.fill(i, slot{cXCAPAUID, &x.AUID}, slot{cXCAPTree, &x.Tree}, slot{cXCAPUser, &x.User}, slot{cXCAPDocument, &x.Document}, slot{cXCAPSelector, &x.Selector}, slot{cXCAPKind, &x.Kind})
+	h.XCAP = x
+}
+
+// A slot is where the text of a child goes.
+type slot struct {
+	c code
+	p *string
+}
+
+// fill copies the texts of children; the first one of a kind holds.
+func (rd *reader) fill(i int, slots ...slot) {
 	rd.kids(i, func(_ int, c code, n *record.Node) {
-		switch c {
-		case cXCAPAUID:
-			x.AUID = text(n.Str)
-		case cXCAPTree:
-			x.Tree = intern(clipText(n.Str, 20))
-		case cXCAPUser:
-			x.User = text(n.Str)
-		case cXCAPDocument:
-			x.Document = text(n.Str)
-		case cXCAPSelector:
-			x.Selector = text(n.Str)
-		case cXCAPKind:
-			x.Kind = intern(clipText(n.Str, 60))
+		for _, s := range slots {
+			if s.c == c && *s.p == "" {
+				*s.p = text(n.Str)
+			}
 		}
 	})
-	h.XCAP = x
 }
 
 // idm reads one message of identity management; what stands in the query and what stands in a form are one message.
@@ -166,52 +161,24 @@ func (rd *reader) idm(h *HTTP, i int) {
 		h.IdM = &IdMPart{ExpiresIn: -1}
 	}
 	p := h.IdM
-	set := func(p *string, s string) {
-		if *p == "" {
-			*p = text(s)
-		}
-	}
+	rd.fill(i, slot{cIdMMessage, &p.Kind}, slot{cIdMGrant, &p.GrantType}, slot{cIdMClient, &p.ClientID}, slot{cIdMRedirect, &p.RedirectURI}, slot{cIdMChallenge, &p.Challenge},
+		slot{cIdMMethod, &p.Method}, slot{cIdMCode, &p.Code}, slot{cIdMProof, &p.Verifier}, slot{cIdMResource, &p.Resource})
 	rd.kids(i, func(j int, c code, n *record.Node) {
 		switch c {
-		case cIdMMessage:
-			set(&p.Kind, n.Str)
-		case cIdMGrant:
-			set(&p.GrantType, n.Str)
-		case cIdMClient:
-			set(&p.ClientID, n.Str)
 		case cIdMScope:
 			if len(p.Scope)+len(n.Str) < maxScope {
 				p.Scope = strings.TrimPrefix(p.Scope+" "+n.Str, " ")
 			}
-		case cIdMRedirect:
-			set(&p.RedirectURI, n.Str)
 		case cIdMState:
 			if p.State == "" {
 				p.State = Fingerprint([]byte(n.Str))
 			}
-		case cIdMChallenge:
-			set(&p.Challenge, n.Str)
-		case cIdMMethod:
-			set(&p.Method, n.Str)
-		case cIdMCode:
-			set(&p.Code, n.Str)
-		case cIdMProof:
-			set(&p.Verifier, n.Str)
-		case cIdMResource:
-			set(&p.Resource, n.Str)
 		case cIdMExpires:
 			p.ExpiresIn = n.Num
 		case cIdMTokens:
 			rd.issued(j, p)
 		case cIdMError:
-			rd.kids(j, func(_ int, c code, n *record.Node) {
-				switch c {
-				case cIdMErrorCode:
-					set(&p.Error, clipText(n.Str, 80))
-				case cIdMErrorText:
-					set(&p.ErrorText, clipText(n.Str, 160))
-				}
-			})
+			rd.fill(j, slot{cIdMErrorCode, &p.Error}, slot{cIdMErrorText, &p.ErrorText})
 		}
 	})
 }
@@ -257,42 +224,15 @@ func (rd *reader) kms(h *HTTP, i int) {
 		h.KMS = &KMSPart{}
 	}
 	k := h.KMS
-	set := func(p *string, s string) {
-		if *p == "" {
-			*p = text(s)
-		}
-	}
+	rd.fill(i, slot{cKMSOperation, &k.Operation}, slot{cKMSUser, &k.User}, slot{cKMSURI, &k.KMS}, slot{cKMSClient, &k.ClientID}, slot{cKMSTrK, &k.TrK}, slot{cKMSInK, &k.InK})
 	rd.kids(i, func(j int, c code, n *record.Node) {
 		switch c {
-		case cKMSOperation:
-			set(&k.Operation, n.Str)
-		case cKMSUser:
-			set(&k.User, n.Str)
-		case cKMSURI:
-			set(&k.KMS, n.Str)
-		case cKMSClient:
-			set(&k.ClientID, n.Str)
-		case cKMSTrK:
-			set(&k.TrK, n.Str)
-		case cKMSInK:
-			set(&k.InK, n.Str)
 		case cKMSError:
 			number, words := "", ""
-			rd.kids(j, func(_ int, c code, n *record.Node) {
-				switch c {
-				case cKMSErrorCode:
-					number = clipText(n.Str, 20)
-				case cKMSErrorText:
-					words = clipText(n.Str, 160)
-				}
-			})
-			set(&k.Error, firstNonEmpty(strings.TrimSpace(number+" "+words), "without code and text"))
+			rd.fill(j, slot{cKMSErrorCode, &number}, slot{cKMSErrorText, &words})
+			k.Error = firstNonEmpty(k.Error, clipText(strings.TrimSpace(clipText(number, 20)+" "+words), 200), "without code and text")
 		case cKMSSignature:
-			rd.kids(j, func(_ int, c code, n *record.Node) {
-				if c == cKMSSignState {
-					k.Signature = intern(clipText(n.Str, 20))
-				}
-			})
+			rd.fill(j, slot{cKMSSignState, &k.Signature})
 		case cKMSCerts:
 			k.Certs++
 		case cKMSSets:
