@@ -26,7 +26,7 @@ type Options struct {
 }
 
 // MaxUsers bounds Options.Users: every user has an address of its own, and an RSK is extracted for each identity.
-const MaxUsers = 4096
+const MaxUsers = 100_000
 
 // MaxDomains bounds Options.Domains.
 const MaxDomains = 16
@@ -158,7 +158,7 @@ func NewSystem(o Options) (*System, error) {
 			name = names[i]
 		}
 		u := &User{Name: name, IMPU: fmt.Sprintf("sip:+49151%07d@ims.example.org", i+1), Domain: s.Domains[i%o.Domains],
-			UE: netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 45, byte(i >> 8), byte(i)}), 5060), IDs: map[string]string{}, Client: map[string]string{}}
+			UE: netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(45 + i>>16), byte(i >> 8), byte(i)}), 5060), IDs: map[string]string{}, Client: map[string]string{}}
 		for _, v := range Services {
 			u.IDs[v.Name] = "sip:" + name + "@" + v.MDSI
 			u.Client[v.Name] = s.uuid()
