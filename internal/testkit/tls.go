@@ -77,7 +77,13 @@ func (k *KeyLog) Premaster(b []byte) []byte {
 func (k *KeyLog) Growing() bool { return k.More }
 
 // TLSKey is the RSA key of the second of TLSCertificates.
-var TLSKey, _ = rsa.GenerateKey(rand.Reader, 2048)
+var TLSKey = sync.OnceValue(func() *rsa.PrivateKey {
+	k, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		panic(err)
+	}
+	return k
+})
 
 func certificate(t testing.TB, key any, pub any, name string) tls.Certificate {
 	t.Helper()
@@ -96,7 +102,7 @@ func TLSCertificates(t testing.TB) []tls.Certificate {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return []tls.Certificate{certificate(t, ec, &ec.PublicKey, "sip.example.org"), certificate(t, TLSKey, &TLSKey.PublicKey, "sip.example.org")}
+	return []tls.Certificate{certificate(t, ec, &ec.PublicKey, "sip.example.org"), certificate(t, TLSKey(), &TLSKey().PublicKey, "sip.example.org")}
 }
 
 // pipe is a connection over the loopback interface, which takes octets that nobody has read yet.

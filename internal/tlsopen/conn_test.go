@@ -50,7 +50,7 @@ func TestRSAKey(t *testing.T) {
 	for _, v := range []uint16{tls.VersionTLS10, tls.VersionTLS11, tls.VersionTLS12} {
 		cfg := &tls.Config{CipherSuites: []uint16{tls.TLS_RSA_WITH_AES_128_CBC_SHA}, MinVersion: v, MaxVersion: v, InsecureSkipVerify: true, ClientSessionCache: tls.NewLRUClientSessionCache(4), ServerName: "a"}
 		srv := &tls.Config{Certificates: certs[1:], MinVersion: v, MaxVersion: v, CipherSuites: cfg.CipherSuites}
-		k, sess := &testkit.KeyLog{RSA: testkit.TLSKey}, NewSessions(10)
+		k, sess := &testkit.KeyLog{RSA: testkit.TLSKey()}, NewSessions(10)
 		for i := range 2 {
 			log, errs := testkit.Converse(cfg, srv, lines)
 			if errs[0] != nil {

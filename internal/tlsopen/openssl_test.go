@@ -261,7 +261,7 @@ func TestOpenSSL(t *testing.T) {
 	}
 }
 
-func (o *openSSL) key() *rsa.PrivateKey { return testkit.TLSKey }
+func (o *openSSL) key() *rsa.PrivateKey { return testkit.TLSKey() }
 
 // TestOpenSSLChanges: renegotiation, key update in both directions, resumption by ticket and by identifier.
 func TestOpenSSLChanges(t *testing.T) {
