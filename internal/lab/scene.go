@@ -25,6 +25,9 @@ type Scene struct {
 	webs  *[]webConn // connections to HTTP servers
 	count *int       // messages sent
 
+	// wrapTLS puts octets of a connection to an HTTP server into TLS, for tests: crypto/tls draws its own random numbers.
+	wrapTLS func(s *Stream, up bool, b []byte) []TLSWrite
+
 	tap func(k CSK, st Style, parts []Part) // sees what was protected, for tests
 }
 

@@ -115,8 +115,14 @@ func (c *Scene) web(r webRequest) {
 
 func (c *Scene) sendWeb(s *Stream, up bool, text string) {
 	*c.count++
-	for _, send := range s.Send(up, []byte(text), 1360) {
-		send()
+	writes := []TLSWrite{{!up, []byte(text)}}
+	if c.wrapTLS != nil {
+		writes = c.wrapTLS(s, up, writes[0].Octets)
+	}
+	for _, w := range writes {
+		for _, send := range s.Send(!w.Server, w.Octets, 1360) {
+			send()
+		}
 	}
 }
 
