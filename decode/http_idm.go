@@ -327,7 +327,7 @@ func (c *Context) idmWords(what string, ps []param) string {
 	}
 	switch what {
 	case "authorisation_request":
-		return "IdM authorisation request of " + get("client_id")
+		return "IdM authorisation request"
 	case "authorisation_response":
 		if has(ps, "code") {
 			return "IdM authorisation response with a code"
@@ -348,9 +348,9 @@ func (c *Context) idmWords(what string, ps []param) string {
 	case "token_error":
 		return "IdM token response"
 	case "user_authentication":
-		return "IdM user authentication of " + get("username") + get("login")
+		return "IdM user authentication"
 	case "user_info":
-		return "IdM user info of " + get("sub")
+		return "IdM user info"
 	case "discovery":
 		return "IdM configuration"
 	case "key_set":

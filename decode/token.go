@@ -293,7 +293,7 @@ func (c *Context) checkToken(t *token, idClaim string, p *Part, f *record.Field,
 		c.Find("TOK-05", record.Warning, "TS 33.180 B.2.2", "no MC service ID in the token: claim "+idClaim+" is missing", p, f, at)
 	}
 	who := t.id
-	if who == "" {
+	if who == "" && isURI(t.sub) { // any other name is not for the line
 		who = t.sub
 	}
 	words := "token"

@@ -224,7 +224,7 @@ func harmless(s string) bool {
 // claims of a token that name somebody, whatever their text.
 var identityClaims = map[string]bool{"sub": true, "name": true, "given_name": true, "family_name": true, "middle_name": true,
 	"nickname": true, "preferred_username": true, "username": true, "upn": true, "unique_name": true, "email": true,
-	"phone_number": true, "client_id": true, "mcptt_id": true, "mcvideo_id": true, "mcdata_id": true, "sid": true, "jti": true}
+	"phone_number": true, "client_id": true, "aud": true, "mcrec_id": true, "mcptt_id": true, "mcvideo_id": true, "mcdata_id": true, "sid": true, "jti": true}
 
 // Record returns a copy of the record in which identities are pseudonyms. The record itself is not changed.
 func (d *Redactor) Record(r *record.Record) *record.Record {

@@ -201,6 +201,14 @@ func TestNoSecrets(t *testing.T) {
 				}
 			}
 		}
+		if strings.HasPrefix(c.Name, "chain") {
+			out, _, _ := call(t, nil, "read", "../../testdata/pcaps/"+c.Name, "--json", "--redact")
+			for _, who := range []string{"alice", "bob", "carol"} {
+				if i := strings.Index(out, who); i >= 0 {
+					t.Errorf("%s --redact shows %s: %q", c.Name, who, out[max(0, i-40):i+40])
+				}
+			}
+		}
 		if len(secrets) > 0 {
 			out, _, _ := call(t, nil, "read", "../../testdata/pcaps/"+c.Name, "--json", "--show-secrets")
 			if !strings.Contains(out, secrets[0]) && !strings.Contains(c.Name, "malformed") {
