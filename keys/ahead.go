@@ -93,12 +93,14 @@ func (r *Ring) likely(q *Query, raw []byte) (k usable, id, sed []byte) {
 	var u Unwrapped
 	u.read(q, m)
 	for _, id := range r.identities(q.Seq, u.Responder, u.ResponderUID, u.ResponderKMS, u.NTP) {
-		for _, k := range r.rsks(q.Seq, id.uid, u.ResponderKMS, id.uid) {
-			if !k.rsk.Many(k.z, id.uid) {
-				return usable{}, nil, nil
-			}
+		list := r.rsks(q.Seq, id.uid, u.ResponderKMS, id.uid)
+		if len(list) == 0 {
+			continue
+		}
+		if k := list[0]; k.rsk.Many(k.z, id.uid) {
 			return k, id.uid, m.SAKKE().Data
 		}
+		break
 	}
 	return k, nil, nil
 }
@@ -125,9 +127,9 @@ func (r *Ring) takeAhead(key aheadKey) []byte {
 // decapsulateOne is Decapsulate, or what Ahead has found.
 func (r *Ring) decapsulateOne(k usable, id, sed []byte) (ssv []byte, v sakke.Variant, err error) {
 	r.mu.Lock()
-	any := len(r.ahead) > 0
+	some := len(r.ahead) > 0
 	r.mu.Unlock()
-	if any {
+	if some {
 		if ssv := r.takeAhead(aheadKey{k.rsk, k.z, string(id), sha256.Sum256(sed)}); ssv != nil {
 			return ssv, 0, nil
 		}
