@@ -93,14 +93,12 @@ func (r *Ring) likely(q *Query, raw []byte) (k usable, id, sed []byte) {
 	var u Unwrapped
 	u.read(q, m)
 	for _, id := range r.identities(q.Seq, u.Responder, u.ResponderUID, u.ResponderKMS, u.NTP) {
-		list := r.rsks(q.Seq, id.uid, u.ResponderKMS, id.uid)
-		if len(list) == 0 {
-			continue
+		if list := r.rsks(q.Seq, id.uid, u.ResponderKMS, id.uid); len(list) > 0 {
+			if k := list[0]; k.rsk.Many(k.z, id.uid) {
+				return k, id.uid, m.SAKKE().Data
+			}
+			return usable{}, nil, nil
 		}
-		if k := list[0]; k.rsk.Many(k.z, id.uid) {
-			return k, id.uid, m.SAKKE().Data
-		}
-		break
 	}
 	return k, nil, nil
 }

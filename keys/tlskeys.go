@@ -27,7 +27,7 @@ type TLSKeys struct {
 	m       map[tlsID]Secret
 	pms     map[[8]byte]Secret // lines with the label RSA
 	rsa     []*rsa.PrivateKey
-	order   []TLSSecret        // of both, as they came
+	order   []TLSSecret // of both, as they came
 	growing []*grownLog
 	looked  time.Time
 	full    bool
