@@ -51,6 +51,7 @@ type h2Conn struct {
 	streams map[uint32]*h2Exchange
 	order   []uint32 // as they were opened
 	open    int64    // octets held by messages that are open
+	begun   [2]int   // messages of each side that are open
 	told    int
 	readers [2]*h2Reader // of the client, of the server
 }
@@ -157,7 +158,7 @@ func h2Plausible(b []byte) bool {
 		onStream, ok := true, false
 		switch typ {
 		case h2Data:
-			ok = flags&^(h2EndStream|h2Padded) == 0
+			ok = flags&^(h2EndStream|h2Padded) == 0 && (flags&h2Padded == 0 || n > 0 && (len(b) < 10 || int(b[9]) < n))
 		case h2Headers:
 			ok = flags&^(h2EndStream|h2EndHeaders|h2Padded|h2Prioritise) == 0 && n > 0
 		case h2Priority:
@@ -354,6 +355,7 @@ func (d *Decoder) h2Take(st *stream, in []byte) int {
 				}
 				pad = int(rest[9]) + 1
 				if pad > n {
+					i += 9 // or the same frame would be found again
 					d.h2Lose(st, "the padding of a DATA frame is longer than the frame", "RFC 9113 6.1")
 					continue
 				}
@@ -556,6 +558,7 @@ func (d *Decoder) h2End(st *stream, x *h2Exchange, k int, end int64, truncated b
 		return
 	}
 	st.conn.h2.open -= m.held()
+	st.conn.h2.begun[k]--
 	m.done = true
 	if len(m.msg) == 0 && m.keep {
 		m.keep = false

@@ -69,6 +69,13 @@ func (x *h2Section) add(f hpackField) {
 			x.size += len(f.value)
 			return
 		}
+	}
+	// An index of one octet may stand for the longest of fields: what is beyond the limit is not looked at.
+	if x.size += len(f.name) + len(f.value) + 4; x.size > maxHTTPHead || len(x.fields) >= maxHTTPFields {
+		x.dropped++
+		return
+	}
+	if strings.HasPrefix(f.name, ":") {
 		x.note("h2-pseudo", record.Error, "RFC 9113 8.3", fmt.Sprintf("unknown pseudo-header field %q", clipped([]byte(f.name))))
 	} else if upper(f.name) || !isFieldName(f.name) && !f.unknown {
 		x.note("http-field-name", record.Warning, "RFC 9113 8.2.1", fmt.Sprintf("field name %q", clipped([]byte(f.name))))
@@ -79,10 +86,6 @@ func (x *h2Section) add(f hpackField) {
 	switch f.name {
 	case "connection", "proxy-connection", "keep-alive", "transfer-encoding", "upgrade":
 		x.note("h2-connection-field", record.Warning, "RFC 9113 8.2.2", "field "+f.name+" has no place in HTTP/2")
-	}
-	if x.size += len(f.name) + len(f.value) + 4; x.size > maxHTTPHead || len(x.fields) >= maxHTTPFields {
-		x.dropped++
-		return
 	}
 	x.fields = append(x.fields, f)
 }
@@ -128,6 +131,9 @@ func (d *Decoder) h2Section(st *stream, x *h2Section) {
 		h.RequestMethod, h.RequestTarget, h.RequestHost = e.q.method, e.q.target, e.q.host
 	}
 	c.mcx = c.mcx || e.q.mcx || !h.Request && httpMCX(h, e.q)
+	if m.cur == nil {
+		c.h2.begun[k]++
+	}
 	m.cur, m.begun, m.joined = h, h.Request || h.Status/100 != 1, true
 	m.keep = (d.cfg.AllHTTP || c.mcx) && !e.pushed
 	m.setup = e.pushed // counted as such
@@ -280,6 +286,9 @@ func (d *Decoder) h2Cut(st *stream) {
 	if r.known {
 		k := side(r.server)
 		for _, id := range h.order {
+			if h.begun[k] == 0 {
+				break
+			}
 			if x := h.streams[id]; x != nil && x.side[k].cur != nil {
 				d.h2End(st, x, k, st.off, true)
 				d.h2Close(st, id, x)

@@ -18,14 +18,15 @@ type hpackField struct {
 // connection is missing: the entries of the dynamic table are counted from the newest, so those that were seen keep
 // their places, and what refers to older ones is marked.
 type hpackDecoder struct {
-	table   []hpackField // oldest first
-	size    int          // as RFC 7541 4.1 counts
-	max     int          // of the table, as the encoder says
-	allowed int          // what the other side's SETTINGS_HEADER_TABLE_SIZE allows
-	partial bool         // entries are missing
-	unknown int          // fields that could not be told
-	broken  string       // why the block cannot be read on
-	str     []byte       // scratch
+	table   []hpackField // oldest first; those before first have gone
+	first   int
+	size    int    // as RFC 7541 4.1 counts
+	max     int    // of the table, as the encoder says
+	allowed int    // what the other side's SETTINGS_HEADER_TABLE_SIZE allows
+	partial bool   // entries are missing
+	unknown int    // fields that could not be told
+	broken  string // why the block cannot be read on
+	str     []byte // scratch
 }
 
 const (
@@ -48,7 +49,7 @@ func (h *hpackDecoder) decode(b []byte, emit func(f hpackField)) (err error) {
 	h.unknown, h.broken = 0, ""
 	defer func() {
 		if err != nil {
-			h.table, h.size, h.partial = nil, 0, true
+			h.table, h.first, h.size, h.partial = nil, 0, 0, true
 		}
 	}()
 	began := false
@@ -165,7 +166,7 @@ func (h *hpackDecoder) at(i int) (hpackField, error) {
 	case i == 0:
 	case i <= len(hpackStatic):
 		return hpackStatic[i-1], nil
-	case i-len(hpackStatic) <= len(h.table):
+	case i-len(hpackStatic) <= len(h.table)-h.first:
 		f := h.table[len(h.table)-(i-len(hpackStatic))]
 		if f.unknown {
 			h.unknown++
@@ -187,14 +188,16 @@ func (h *hpackDecoder) add(f hpackField) {
 }
 
 func (h *hpackDecoder) evict() {
-	n := 0
-	for h.size > h.max && n < len(h.table) {
-		h.size -= len(h.table[n].name) + len(h.table[n].value) + 32
-		n++
+	for h.size > h.max && h.first < len(h.table) {
+		f := &h.table[h.first]
+		h.size -= len(f.name) + len(f.value) + 32
+		*f = hpackField{}
+		h.first++
 	}
-	if n > 0 {
-		h.table = append(h.table[:0], h.table[n:]...)
-		clear(h.table[len(h.table):cap(h.table)])
+	if n := len(h.table) - h.first; h.first > 64 && h.first > n { // moved once for as many that have gone
+		copy(h.table, h.table[h.first:])
+		clear(h.table[n:])
+		h.table, h.first = h.table[:n], 0
 	}
 }
 

@@ -318,7 +318,7 @@ func httpFind(b []byte, from int) int {
 			return k
 		}
 		// The end of a request line? Then its method is the last one before, in the same line.
-		if k > 0 && b[k-1] == ' ' && k+8 < len(b) && (b[k+8] == '\r' || b[k+8] == '\n') {
+		if k > 0 && b[k-1] == ' ' && k+8 < len(b) && (b[k+8] == '\n' || b[k+8] == '\r' && (k+9 == len(b) || b[k+9] == '\n')) {
 			for i := k - 2; i >= from && i > k-maxHTTPLine && b[i] >= ' '; i-- {
 				if b[i] != ' ' {
 					continue
@@ -335,4 +335,13 @@ func httpFind(b []byte, from int) int {
 		from = k + len(httpVersion)
 	}
 	return -1
+}
+
+// httpLast is the offset of the last start line in b after its first octet, len(b) when there is none.
+func httpLast(b []byte) int {
+	last := len(b)
+	for k := httpFind(b, 1); k >= 0; k = httpFind(b, k+1) {
+		last = k
+	}
+	return last
 }

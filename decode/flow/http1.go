@@ -102,31 +102,32 @@ func (d *Decoder) httpTake(st *stream, in []byte) int {
 			if len(rest) == 0 {
 				return i
 			}
-			n := sectionEnd(rest, &r.scan)
-			if n < 0 || n > maxHTTPHead {
-				switch {
-				case httpPrefix(rest) == sipparse.No:
-					d.httpAstray(st, rest)
-				case n > 0 || len(rest) > maxHTTPHead:
-					d.limit(LimitHTTPHead)
-					d.httpLose(st, "a header section is longer than the limit", "mcxdump")
-				default:
-					return i
-				}
-				if st.http != r {
+			v := httpPrefix(rest)
+			n := -1
+			if v != sipparse.No {
+				n = sectionEnd(rest, &r.scan)
+			}
+			switch {
+			case v == sipparse.No || n > 0 && httpPrefix(rest[:n]) != sipparse.Yes:
+				if d.httpAstray(st, rest); st.http != r {
 					return 0
 				}
 				i++ // or the same start line would be found again
 				continue
-			}
-			r.scan = 0
-			if httpPrefix(rest[:n]) != sipparse.Yes {
-				if d.httpAstray(st, rest); st.http != r {
+			case n > maxHTTPHead || n < 0 && len(rest) > maxHTTPHead:
+				d.limit(LimitHTTPHead)
+				d.httpLose(st, "a header section is longer than the limit", "mcxdump")
+				// Start lines in what was searched begin sections that do not end in it either, but for the last.
+				n = httpLast(rest[:max(n, maxHTTPHead)])
+				if d.httpJunk(st, n); st.gone() {
 					return 0
 				}
-				i++
+				i += n
 				continue
+			case n < 0:
+				return i
 			}
+			r.scan = 0
 			i += n
 			d.httpHead(st, rest[:n], base+int64(i-n))
 			if st.http != r || r.state == httpHold && d.httpGoes(st, in[i:]) {

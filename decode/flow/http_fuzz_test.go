@@ -2,27 +2,37 @@ package flow
 
 import (
 	"slices"
+	"strings"
 	"testing"
 )
 
 // FuzzHTTP: the framing does not depend on how the octets came in segments, for any octets on both directions; what is
-// handed out holds together. The sizes of the segments are taken from the input as well.
+// handed out holds together. The sizes of the segments are taken from the input as well, and how often the end of each
+// direction is repeated, so that the limits of sections and blocks are reached.
 func FuzzHTTP(f *testing.F) {
 	for _, x := range http1Cases {
 		var sides [2]string
 		for _, l := range x.lines {
 			sides[l.side] += l.s
 		}
-		f.Add(sides[0], sides[1], byte(7))
+		f.Add(sides[0], sides[1], byte(7), uint16(0))
 	}
 	for i := range h2Cases {
 		c, s := newH2Side(), newH2Side()
 		h2Cases[i].do(c, s, func() {})
-		f.Add(string(h2Preface)+c.take(), "\x00\x00\x00\x04\x00\x00\x00\x00\x00"+s.take(), byte(5))
+		f.Add(string(h2Preface)+c.take(), "\x00\x00\x00\x04\x00\x00\x00\x00\x00"+s.take(), byte(5), uint16(0))
 	}
-	f.Fuzz(func(t *testing.T, client, server string, size byte) {
+	for _, end := range []string{"a: bcdefghijklmn\r\n", " folded over line\n", "GET /a HTTP/1.1\n", "GET /a HTTP/1.1\r\n\r\n"} {
+		f.Add("GET "+kmsInit+" HTTP/1.1\r\nHost: kms\r\n"+end, "HTTP/1.1 200 OK\r\n"+end, byte(100), uint16(4000))
+	}
+	f.Add(string(h2Preface)+"\x00\x00\x07\x00\x08\x00\x00\x00\x01\xc8\x00", "", byte(100), uint16(50))
+	f.Fuzz(func(t *testing.T, client, server string, size byte, times uint16) {
 		if len(client) > 8192 || len(server) > 8192 {
 			return
+		}
+		if times > 0 { // 16 octets, up to beyond the limit of a section
+			client += strings.Repeat(client[max(len(client)-16, 0):], int(times)%(maxHTTPHead/16+200))
+			server += strings.Repeat(server[max(len(server)-16, 0):], int(times)%(maxHTTPHead/16+200))
 		}
 		run := func(mss int) *feed {
 			k, f := newTalk(Config{AllHTTP: true})

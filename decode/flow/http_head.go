@@ -71,6 +71,14 @@ func (r *httpMessage) head(b []byte) *HTTP {
 
 // fields reads field lines (RFC 9112 5) of s from octet i on; at is where s begins in the message.
 func (r *httpMessage) fields(h *HTTP, s string, i, at int, trailer bool) {
+	var folds []string // of the last field, its first line before them
+	unfold := func() {
+		if len(folds) > 0 {
+			h.Header[len(h.Header)-1].Value = strings.Join(folds, " ")
+			folds = folds[:0]
+		}
+	}
+	defer unfold()
 	for i < len(s) {
 		end := strings.IndexByte(s[i:], '\n')
 		if end < 0 {
@@ -100,7 +108,12 @@ func (r *httpMessage) fields(h *HTTP, s string, i, at int, trailer bool) {
 			}
 			r.note("http-fold", record.Warning, "RFC 9112 5.2", "a field is folded over lines", at+from, len(line))
 			f := &h.Header[n]
-			f.Value = strings.Trim(f.Value+" "+strings.Trim(line, " \t"), " \t")
+			if len(folds) == 0 && f.Value != "" {
+				folds = append(folds, f.Value)
+			}
+			if t := strings.Trim(line, " \t"); t != "" {
+				folds = append(folds, t)
+			}
 			f.Len = uint32(at+from+len(strings.TrimRight(line, " \t"))) - f.Off
 			continue
 		}
@@ -123,6 +136,7 @@ func (r *httpMessage) fields(h *HTTP, s string, i, at int, trailer bool) {
 		if strings.ContainsAny(v, "\r\x00") {
 			r.note("http-field-value", record.Warning, "RFC 9110 5.5", "a field's value has a CR or NUL inside, which readers take differently", at+off, len(v))
 		}
+		unfold()
 		h.Header = append(h.Header, HTTPField{Name: name, Value: v, Off: uint32(at + off), Len: uint32(len(v)), Trailer: trailer})
 	}
 }
