@@ -59,7 +59,9 @@ func track(ctx context.Context, s *streams, files []string, k *keyFlags, release
 	var evicted []*session.Session
 	t := tracker{Tracker: session.NewTracker(session.Config{Release: release, Evicted: func(x *session.Session) {
 		if len(evicted) < maxEvicted {
-			evicted = append(evicted, x)
+			if evicted = append(evicted, x); len(evicted) == manyEvicted {
+				giveRoom()
+			}
 		}
 	}}), each: each}
 	opt := decode.Options{Tracker: t, TwoPasses: true}
@@ -104,6 +106,9 @@ func (t *tracked) redact(name func(string) string) {
 		t.tokens[i] = t.tokens[i].Redacted(name)
 	}
 }
+
+// manyEvicted sessions no longer fit the memory that the program asks for otherwise.
+const manyEvicted = 4096
 
 // maxEvicted bounds the sessions that are kept although the tracker had to let them go.
 const maxEvicted = 100_000
