@@ -79,7 +79,7 @@ Exit codes: 0 nothing reaches --fail-on, 3 something does, 1 unreadable or cut-o
 	f.StringVar(&o.role, "role", "auto", "where the capture was taken: "+strings.Join(decode.Roles, ", "))
 	f.StringVar(&o.jwks, "jwks", "", "JSON Web Key Set `FILE` of the identity management servers: verify token signatures")
 	o.keyFlags.register(f)
-	o.keyFlags.registerESP(f)
+	o.keyFlags.registerCapture(f)
 	return cmd
 }
 

@@ -23,6 +23,8 @@ type keyFlags struct {
 	tls   *keys.TLSKeys // what TLS connections are opened with, see flow
 	esp   []string
 	ports []uint // of ESP in UDP
+
+	allHTTP bool
 }
 
 func (k *keyFlags) register(f *pflag.FlagSet) {
@@ -30,10 +32,11 @@ func (k *keyFlags) register(f *pflag.FlagSet) {
 	f.StringArrayVar(&k.csk, "csk", nil, "one client-server key: `ID=HEX[@URI]`")
 }
 
-// registerESP adds the flags of commands that read captures.
-func (k *keyFlags) registerESP(f *pflag.FlagSet) {
+// registerCapture adds the flags of commands that read captures.
+func (k *keyFlags) registerCapture(f *pflag.FlagSet) {
 	f.StringArrayVar(&k.esp, "esp", nil, "keys of an IPsec security association: `'SPI DST ENC-ALG ENC-KEY|- AUTH-ALG AUTH-KEY|-'` as in a key log, * for any SPI or destination")
 	f.UintSliceVar(&k.ports, "esp-port", nil, "UDP `PORT` of ESP beside 4500")
+	f.BoolVar(&k.allHTTP, "all-http", false, "every HTTP message, not only those that have to do with mission critical services")
 }
 
 // flow is the configuration that the keys make of the packet stage.
@@ -48,6 +51,7 @@ func (k *keyFlags) flow(m *keys.Material) (flow.Config, error) {
 	if m != nil {
 		c.ESP = m.SAs()
 	}
+	c.AllHTTP = k.allHTTP
 	k.tls = keys.NewTLSKeys(m)
 	c.TLSKeys = k.tls
 	return c, nil

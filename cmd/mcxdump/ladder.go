@@ -91,7 +91,7 @@ func newLadder(s *streams) *cobra.Command {
 	f.IntVar(&width, "width", 0, "columns (default the terminal's, 100 in a pipe)")
 	f.BoolVar(&ascii, "ascii", false, "arrows in ASCII")
 	k.register(f)
-	k.registerESP(f)
+	k.registerCapture(f)
 	return cmd
 }
 

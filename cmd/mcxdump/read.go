@@ -42,7 +42,6 @@ type readOptions struct {
 	explain     uint64
 	onePass     bool
 	checks      bool
-	allHTTP     bool
 	grows       bool // frames are read as they come, and key logs may grow meanwhile
 	keyFlags
 	writeFlags
@@ -98,10 +97,9 @@ func (o *readOptions) register(f *pflag.FlagSet) {
 	f.StringVarP(&o.timeStyle, "time", "t", "auto", "times: auto, relative (r), utc or epoch (e)")
 	f.StringVar(&o.color, "color", "auto", "colour: auto, always or never (NO_COLOR holds)")
 	o.keyFlags.register(f)
-	o.keyFlags.registerESP(f)
+	o.keyFlags.registerCapture(f)
 	o.hepFlags.register(f)
 	f.BoolVar(&o.checks, "check", false, "conformance checks and sessions in the one-line view and fields too (tree and JSON always have them)")
-	f.BoolVar(&o.allHTTP, "all-http", false, "every HTTP message, not only those that have to do with mission critical services")
 	f.BoolVar(&o.showSecrets, "show-secrets", false, "print keys and whole tokens")
 	f.BoolVar(&o.redact, "redact", false, "replace identities and tokens by pseudonyms, for sharing")
 	f.IntVar(&o.workers, "workers", 0, "parallel decoders (default: one per processor)")
@@ -244,7 +242,6 @@ func (o *readOptions) decoding(s *streams, p *printing) (decode.Options, error) 
 	if opt.Flow, err = o.keyFlags.flow(material); err != nil {
 		return decode.Options{}, err
 	}
-	opt.Flow.AllHTTP = o.allHTTP
 	if o.grows {
 		o.keyFlags.follow(material)
 	}

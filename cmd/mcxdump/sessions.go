@@ -150,7 +150,7 @@ is missing (docs/sessions.md).`,
 	f.IntVar(&o.release, "release", 0, "3GPP release that Warning codes are judged by (default newest)")
 	f.BoolVar(&o.redact, "redact", false, "replace identities by pseudonyms, for sharing")
 	o.keyFlags.register(f)
-	o.keyFlags.registerESP(f)
+	o.keyFlags.registerCapture(f)
 	return cmd
 }
 
