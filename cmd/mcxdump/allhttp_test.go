@@ -47,7 +47,7 @@ func TestAllHTTP(t *testing.T) {
 	}{
 		{[]string{"read", name, "--tree"}, "/login/step2"},
 		{[]string{"sessions", name, "--tree"}, "invalid_grant"},
-		{[]string{"ladder", name, "--session", "1"}, "/login/step2"},
+		{[]string{"ladder", name, "--session", "1"}, "invalid_grant"},
 		{[]string{"check", name, "--fail-on", "never"}, "invalid_grant"},
 	} {
 		without, _, _ := call(t, nil, x.args...)
