@@ -261,8 +261,8 @@ func keysLog(s *streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "log CAPTURE...",
 		Short: "Everything recovered from a capture as an MCX key log",
-		Long: `Open a capture with the keys given and write every key that was recovered from its I_MESSAGEs as an MCX key log, with
-the identity that each is bound to. Needs --show-secrets.`,
+		Long: `Open a capture with the keys given, and with those that a KMS hands out inside it, and write every key that was recovered
+from its I_MESSAGEs as an MCX key log, with the identity that each is bound to. Needs --show-secrets.`,
 		Example: "  mcxdump keys log capture.pcap --keys kms-master.json --show-secrets > capture.mcxkeys",
 		RunE: func(cmd *cobra.Command, files []string) error {
 			if len(files) == 0 {
@@ -276,9 +276,9 @@ the identity that each is bound to. Needs --show-secrets.`,
 				return err
 			}
 			if m == nil {
-				return usage("without --keys or --csk nothing can be recovered")
+				m = new(keys.Material) // a KMS may hand keys out inside the capture
 			}
-			return exportKeys(cmd.Context(), s, m, files)
+			return exportKeys(cmd.Context(), s, &k, m, files)
 		},
 	}
 	k.register(cmd.Flags())
@@ -297,8 +297,7 @@ func (*nothing) EncodeOpen(dst []byte, _ *record.Record) (out []byte, at int, ok
 }
 func (*nothing) EncodeRoots(dst []byte, _ *record.Record) []byte { return dst }
 
-func exportKeys(ctx context.Context, s *streams, m *keys.Material, files []string) error {
-	k := new(keyFlags)
+func exportKeys(ctx context.Context, s *streams, k *keyFlags, m *keys.Material, files []string) error {
 	transport, err := k.flow(m)
 	if err != nil {
 		return err

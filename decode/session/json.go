@@ -402,7 +402,8 @@ func (s *Session) Redacted(name func(string) string) *Session {
 	c.Actions = slices.Clone(s.Actions)
 	for i := range c.Actions {
 		a := &c.Actions[i]
-		a.What, a.Object, a.Outcome = hide(a.What), id(a.Object), hide(a.Outcome)
+		words := strings.Split(a.Object, " ") // whose document, and its name, which may be the user's too
+		a.What, a.Object, a.Outcome = hide(a.What), strings.Join(ids(words), " "), hide(a.Outcome)
 	}
 	c.Cause = hide(s.Cause)
 	c.History = slices.Clone(s.History)
