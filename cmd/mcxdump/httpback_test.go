@@ -65,26 +65,31 @@ func TestHTTPRedact(t *testing.T) {
 	formats := [][]string{{"-T", "table", "--check"}, {"--tree"}, {"--tree", "--hex"}, {"--json"},
 		{"-T", "fields", "-e", "info", "-e", "http.target", "-e", "http.headers.value", "-e", "http.request.target", "-e", "http.authorization.token", "-e", "idm.client_id",
 			"-e", "idm.tokens.token", "-e", "idm.sub", "-e", "idm.redirect_uri", "-e", "xcap.user", "-e", "xcap.document", "-e", "kms.user_uri", "-e", "findings"}}
+	check := func(name string, args []string) {
+		plain, _, code := call(t, nil, args...)
+		if code != exitOK || name != "tls.pcapng" && !who.MatchString(plain) {
+			t.Errorf("%v: code %d, and nobody is shown without --redact", args, code)
+		}
+		out, errs, _ := call(t, nil, append(args, "--redact")...)
+		if len(out) < len(plain)/4 {
+			t.Errorf("%v: --redact leaves %d of %d octets", args, len(out), len(plain))
+		}
+		for _, at := range who.FindAllStringIndex(out+errs, 5) {
+			t.Errorf("%v --redact: %q", args, (out + errs)[max(0, at[0]-60):min(len(out+errs), at[1]+20)])
+		}
+	}
 	for _, name := range httpCaptures {
 		capture, back := "../../testdata/pcaps/"+name, filepath.Join(t.TempDir(), "out.ndjson")
+		for _, format := range []string{"--tree", "--json", "--failed=false"} {
+			check(name, []string{"sessions", capture, format})
+		}
 		ndjson, _, _ := call(t, nil, "read", capture, "--json")
 		if err := os.WriteFile(back, []byte(ndjson), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		for _, from := range []string{capture, back} {
 			for _, format := range formats {
-				args := append([]string{"read", from}, format...)
-				plain, _, code := call(t, nil, args...)
-				if code != exitOK || name != "tls.pcapng" && !who.MatchString(plain) {
-					t.Errorf("%v: code %d, and nobody is shown without --redact", args, code)
-				}
-				out, errs, _ := call(t, nil, append(args, "--redact")...)
-				if len(out) < len(plain)/4 {
-					t.Errorf("%v: --redact leaves %d of %d octets", args, len(out), len(plain))
-				}
-				for _, at := range who.FindAllStringIndex(out+errs, 5) {
-					t.Errorf("%v --redact: %q", args, (out + errs)[max(0, at[0]-60):min(len(out), at[1]+20)])
-				}
+				check(name, append([]string{"read", from}, format...))
 			}
 		}
 	}
