@@ -10,7 +10,7 @@ import (
 )
 
 // httpCaptures show the HTTP half.
-var httpCaptures = []string{"chain.pcap", "chain-late.pcap", "chain-servers.pcap", "web-failures.pcap", "tls.pcapng"}
+var httpCaptures = []string{"chain.pcap", "chain-late.pcap", "chain-servers.pcap", "web-failures.pcap", "http.pcap", "tls.pcapng"}
 
 var (
 	reMarked = regexp.MustCompile(`(?m)^ *\[?(.*?)\]?$`)

@@ -47,6 +47,7 @@ func Captures() []Capture {
 		{"sctp.pcap", "SCTP: DATA chunks, fragmented and bundled", 2, sctpCapture},
 		{"websocket.pcap", "SIP over WebSocket (RFC 7118): masked, fragmented, with a ping between", 2, websocket},
 		{"tls.pcapng", "TLS, with the secrets of the first connection in the file: a protected REGISTER and its 200 over TLS 1.3; a handshake that the client ends with an alert; a connection without a key", 2, tlsCapture},
+		{"http.pcap", "HTTP in its forms: pipelined requests, gzip, chunks and a trailer on one connection; HTTP/2 with prior knowledge, streams that take turns, CONTINUATION, padding and a reset on another", 11, httpCapture},
 		{"icmp-quoted.pcap", "a REGISTER quoted in an ICMP error", 3, icmpQuoted},
 		{"exported-pdu.pcap", "Wireshark's exported PDUs (link type 252)", 2, exportedPDU},
 		{"gzip.pcap.gz", "the protected REGISTER in a gzip file", 2, gzipped(registers(both))},
