@@ -76,6 +76,14 @@ var costs = []struct {
 	{"chunks of one octet", func(k *talk, n int) {
 		k.client(get(kmsInit)).server("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + strings.Repeat("1\r\nx\r\n", n/6) + "0\r\n\r\n")
 	}},
+	{"SIP and HTTP in turn", func(k *talk, n int) {
+		k.mss = 60000
+		k.client(strings.Repeat("OPTIONS sip:a SIP/2.0\r\nContent-Length: 0\r\n\r\nGET /a HTTP/1.1\r\n\r\n", n/66))
+	}},
+	{"WebSocket frames and HTTP in turn", func(k *talk, n int) {
+		k.mss = 60000
+		k.client(strings.Repeat("GET /a HTTP/1.1\r\n\r\n\x81\x84\x00\x00\x00\x00\r\n\r\n", n/29))
+	}},
 	{"pipelined requests", func(k *talk, n int) { k.client(strings.Repeat(get("/a"), n/40)) }},
 }
 
