@@ -209,6 +209,7 @@ func TestChecksOnScenarios(t *testing.T) {
 	wrong := map[string]struct{ keyed, blind string }{
 		"fail-token-expired":      {"TOK-03", "TOK-03"},
 		"fail-token-scope":        {"TOK-04", "TOK-04"},
+		"fail-bearer-expired":     {"TOK-03", "TOK-03"},
 		"fail-token-none":         {"TOK-02", "TOK-02"},
 		"fail-client-id-missing":  {"PUB-12", "PUB-12"},
 		"fail-tags-missing":       {"REG-01 REG-18", "REG-01 REG-18"},

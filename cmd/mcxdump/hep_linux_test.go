@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -60,13 +61,19 @@ func listening(t *testing.T, out, errs *buffer, args ...string) (addr string, en
 	go func() {
 		done <- run(ctx, append([]string{"live", "--hep", addr, "--keep-rights"}, args...), nil, out, errs)
 	}()
-	until(func() bool {
-		c, err := net.Dial("tcp", addr)
-		if err == nil {
-			c.Close()
-		}
-		return err == nil || len(done) > 0
-	})
+	wait := []string{addr} // which opens first, and metrics after it
+	if i := slices.Index(args, "--metrics"); i >= 0 {
+		wait = append(wait, args[i+1])
+	}
+	for _, at := range wait {
+		until(func() bool {
+			c, err := net.Dial("tcp", at)
+			if err == nil {
+				c.Close()
+			}
+			return err == nil || len(done) > 0
+		})
+	}
 	return addr, func() int { cancel(); return <-done }
 }
 
