@@ -57,11 +57,12 @@ func track(ctx context.Context, s *streams, files []string, k *keyFlags, release
 		return nil, nil, err
 	}
 	var evicted []*session.Session
+	left := 0
 	t := tracker{Tracker: session.NewTracker(session.Config{Release: release, Evicted: func(x *session.Session) {
-		if len(evicted) < maxEvicted {
-			if evicted = append(evicted, x); len(evicted) == manyEvicted {
-				giveRoom()
-			}
+		if len(evicted) >= maxEvicted {
+			left++
+		} else if evicted = append(evicted, x); len(evicted) == manyEvicted {
+			giveRoom()
 		}
 	}}), each: each}
 	opt := decode.Options{Tracker: t, TwoPasses: true}
@@ -79,6 +80,9 @@ func track(ctx context.Context, s *streams, files []string, k *keyFlags, release
 	sum, err := s.decode(ctx, src, opt, &nothing{})
 	bar.stop()
 	t.Finish()
+	if left > 0 {
+		fmt.Fprintf(s.err, "mcxdump: %d sessions ended after %d others had, and are not shown: split the capture, or look at it with read\n", left, maxEvicted)
+	}
 	all := append(evicted, t.Sessions()...)
 	sort.SliceStable(all, func(i, j int) bool { return all[i].ID < all[j].ID })
 	var faults capture.Errors
@@ -111,7 +115,7 @@ func (t *tracked) redact(name func(string) string) {
 const manyEvicted = 4096
 
 // maxEvicted bounds the sessions that are kept although the tracker had to let them go.
-const maxEvicted = 100_000
+var maxEvicted = 100_000 // a test lowers it
 
 // sessionsOptions are the flags of sessions.
 type sessionsOptions struct {
