@@ -192,8 +192,11 @@ func (o *liveOptions) source() (capture.Live, error) {
 
 // budget is what the rings leave of the memory that the process may use.
 func (o *liveOptions) budget() int64 {
-	return int64(max(64, o.memory-o.ringSize*len(o.ifaces))) << 20
+	return int64(max(64, o.memory-ownMemory-o.ringSize*len(o.ifaces))) << 20
 }
+
+// ownMemory is what the program itself takes of the budget, in MiB: its code, and what the collector does not count.
+const ownMemory = 16
 
 func listInterfaces(s *streams) error {
 	list, err := capture.Interfaces()
