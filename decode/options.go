@@ -49,6 +49,7 @@ type Options struct {
 // A Tap looks on while frames are read, in the goroutine that reads. A capture.FileWriter is one.
 type Tap interface {
 	Frame(f *capture.Frame) *capture.Notice
+	// Message names frames that a message came in, or that the TLS connection of messages needs.
 	Message(file string, frames []uint64)
 }
 

@@ -197,7 +197,11 @@ type pipeline struct {
 var errStop = errors.New("stop")
 
 func (p *pipeline) read(src capture.Source) error {
-	dec := flow.New(p.opt.Flow, p)
+	cfg := p.opt.Flow
+	if p.opt.Tap != nil {
+		cfg.Keep = p.opt.Tap.Message
+	}
+	dec := flow.New(cfg, p)
 	p.opt.Monitor.begin(p, dec)
 	stop := make(chan struct{})
 	var ticking sync.WaitGroup

@@ -77,7 +77,7 @@ func (w *writeFlags) open(s *streams, quiet bool, tls *keys.TLSKeys, o capture.W
 		o.Secrets = func(since int) ([]byte, int) { return tls.AppendLog(nil, since) }
 		fmt.Fprintf(s.err, "mcxdump: warning: the secrets of TLS connections go into %s: whoever gets it can read them\n", output.Safe(w.target()))
 		if !tls.Any() {
-			fmt.Fprintln(s.err, "mcxdump: note: so far there are none; --keys gives a TLS key log")
+			fmt.Fprintln(s.err, "mcxdump: note: so far there are none; they come from a TLS key log given by --keys, or from the capture itself")
 		}
 	}
 	fw, err := capture.NewFileWriter(w.path, o)

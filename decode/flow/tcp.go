@@ -232,7 +232,12 @@ func (d *Decoder) segment(p *packet, seq, ack uint32, flags byte, b []byte) {
 	if flags&tcpFIN != 0 && !st.fin {
 		st.fin, st.finOff = true, st.off+diff+int64(len(b))
 	}
+	tls := st.state == streamTLS
 	d.accept(st, p, st.off+diff, b)
+	if d.cfg.Keep != nil && (tls || st.state == streamTLS) {
+		d.tmp = append(d.tmp[:0], p.pieces...)
+		d.cfg.Keep(d.cur.File, frameNumbers(append(d.tmp, record.Segment{Frame: d.cur.Number})))
+	}
 	d.settle(st)
 	d.enforce()
 }
