@@ -2,6 +2,7 @@ package decode
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 
 	"github.com/mcxdump/mcxdump/decode/flow"
@@ -18,10 +19,18 @@ func (w *worker) http(u *flow.Unit) {
 	w.response = !h.Request
 	w.httpSecrets(h)
 	w.httpHeader(u)
+	shown := w.c.words // of the token
+	w.c.words = nil
 	w.httpServices(u)
 	w.httpContent(u, m)
-	words := w.c.words // what the message is goes before what is in it
+	// What a service means by the message goes first: a terminal cuts lines off. Where nobody knows, the target says most.
+	words := w.c.words
+	known := slices.ContainsFunc(words, func(s string) bool { return !slices.Contains(plainContent, s) })
 	w.c.words = nil
+	if known {
+		w.say(words)
+		w.say(shown)
+	}
 	switch {
 	case h.Request:
 		w.c.Say(strings.TrimSpace(shorten(w.shownURI(h.Target)) + " " + h.Authority))
@@ -30,6 +39,14 @@ func (w *worker) http(u *flow.Unit) {
 	default:
 		w.c.Say("answer to a request that is not in the capture")
 	}
+	w.say(shown)
+	w.say(words)
+}
+
+// plainContent are the words of bodies that no service stands behind.
+var plainContent = []string{"form", "html", "JSON", "text"}
+
+func (w *worker) say(words []string) {
 	for _, s := range words {
 		w.c.Say(s)
 	}

@@ -69,7 +69,7 @@ func TestHTTPRecord(t *testing.T) {
 			t.Errorf("no %s of %s", name, want)
 		}
 	}
-	if !strings.HasPrefix(r.Info, "/keymanagement/identity/v1/init kms.example.org") {
+	if r.Info != "KMS init, text, token, /keymanagement/identity/v1/init kms.example.org" {
 		t.Errorf("info %q", r.Info)
 	}
 	r = httpRecord("Content-Type: application/json\r\n", []byte(`{"a":1}`), Options{})
