@@ -328,12 +328,17 @@ func (f *Framer) startLine(b []byte, final bool) (ok, more bool) {
 	if !final {
 		return false, true
 	}
-	return strictStart(b, false), false
+	return f.isCutStart(b), false
 }
 
 // isStart tells whether a complete line begins a message.
 func (f *Framer) isStart(line []byte) bool {
 	return len(line) <= f.lim.Header && strictStart(line, true)
+}
+
+// isCutStart is isStart for a line whose end will not come.
+func (f *Framer) isCutStart(line []byte) bool {
+	return len(line) <= f.lim.Header && strictStart(line, false)
 }
 
 // cannotStart tells whether a line whose end is not there yet can no longer become a start line.
@@ -356,7 +361,7 @@ func (f *Framer) junk(b []byte, final bool) (n int, more bool) {
 		nl := bytes.IndexByte(b[from:], '\n')
 		if nl < 0 {
 			if final {
-				if f.scan < len(b) && !f.skipLine(b) && strictStart(b[f.scan:], false) {
+				if f.scan < len(b) && !f.skipLine(b) && f.isCutStart(b[f.scan:]) {
 					return f.scan, false
 				}
 				return min(len(b), junkChunk), false
@@ -476,7 +481,7 @@ func (f *Framer) openBody(b []byte, final bool) (n int, found, more bool) {
 		if nl < 0 {
 			f.need = len(b)
 			switch {
-			case final && f.scan < len(b) && strictStart(b[f.scan:], false):
+			case final && f.scan < len(b) && f.isCutStart(b[f.scan:]):
 				return f.scan, true, false
 			case final:
 				return min(len(b), limit), false, false
