@@ -592,6 +592,12 @@ func appendRaw(dst []byte, s string) []byte {
 			s = b.String()
 		}
 	}
+	return AppendSafeJSON(dst, s)
+}
+
+// AppendSafeJSON appends JSON whose strings may hold characters that do not print (DEL, C1, bidirectional controls ...), which
+// become \uNNNN: a line of it may be shown on a terminal.
+func AppendSafeJSON(dst []byte, s string) []byte {
 	// Outside its strings JSON is ASCII, so every other octet may be escaped where it stands.
 	start := 0
 	for i := 0; i < len(s); {

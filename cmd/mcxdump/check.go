@@ -453,7 +453,7 @@ func appendJSON(dst []byte, f *checkFinding) ([]byte, error) {
 	enc := json.NewEncoder(&buf)
 	enc.SetEscapeHTML(false)
 	err := enc.Encode(f)
-	return append(dst, buf.Bytes()...), err
+	return output.AppendSafeJSON(dst, buf.String()), err
 }
 
 func (c *checkReport) group(f *checkFinding, sev record.Severity) {

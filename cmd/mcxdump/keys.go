@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/hex"
@@ -322,15 +323,16 @@ func exportKeys(ctx context.Context, s *streams, k *keyFlags, m *keys.Material, 
 
 // lines writes one JSON object a line.
 func lines[T any](w io.Writer, rows []T) error {
-	b := bufio.NewWriter(w)
-	e := json.NewEncoder(b)
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	for _, r := range rows {
 		if err := e.Encode(r); err != nil {
 			return err
 		}
 	}
-	return b.Flush()
+	_, err := w.Write(output.AppendSafeJSON(nil, b.String()))
+	return err
 }
 
 // table writes rows under headings, with rules on a terminal.

@@ -22,7 +22,7 @@ import (
 var update = flag.Bool("update", false, "write the goldens")
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"mcxdump": main})
+	testscript.Main(m, map[string]func(){"mcxdump": main, "ranges": ranges})
 }
 
 func TestScripts(t *testing.T) {

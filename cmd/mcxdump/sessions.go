@@ -209,12 +209,12 @@ func (o *sessionsOptions) run(ctx context.Context, s *streams, files []string) e
 	case o.json:
 		var line []byte
 		for _, x := range list {
-			line = append(x.AppendJSON(line[:0]), '\n')
+			line = append(output.AppendSafeJSON(line[:0], string(x.AppendJSON(nil))), '\n')
 			b.Write(line)
 		}
 		for _, c := range chains {
 			if c.HTTP() {
-				line = append(c.AppendJSON(line[:0]), '\n')
+				line = append(output.AppendSafeJSON(line[:0], string(c.AppendJSON(nil))), '\n')
 				b.Write(line)
 			}
 		}
