@@ -153,7 +153,7 @@ func (o *checkOptions) run(ctx context.Context, s *streams, files []string) erro
 	if err != nil {
 		return err
 	}
-	opt := decode.Options{Want: record.All(), Checks: cfg, Tracker: tracker{Tracker: session.NewTracker(session.Config{Release: o.release})}, TwoPasses: true}
+	opt := decode.Options{Want: record.All(), Checks: cfg, Tracker: tracker{Tracker: session.NewTracker(session.Config{Release: o.release, NoLadders: true})}, TwoPasses: true}
 	if opt.Flow, err = o.keyFlags.flow(material); err != nil {
 		return err
 	}

@@ -236,7 +236,7 @@ func (o *readOptions) decoding(s *streams, p *printing) (decode.Options, error) 
 	opt := decode.Options{Want: p.want, ShowSecrets: o.showSecrets, Workers: o.workers, MaxFrames: o.frames, TwoPasses: !o.onePass, Explain: o.explain}
 	opt.FieldsOnly = p.format == "fields" && !o.redact && !o.quiet && o.filter == "" && !o.wantsWords()
 	if o.checks || p.want.Everything() {
-		opt.Tracker = tracker{Tracker: session.NewTracker(session.Config{})}
+		opt.Tracker = tracker{Tracker: session.NewTracker(session.Config{NoLadders: true})}
 		opt.Checks = &decode.CheckConfig{}
 	}
 	if opt.Flow, err = o.keyFlags.flow(material); err != nil {

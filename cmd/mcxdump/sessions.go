@@ -37,6 +37,8 @@ func (t tracker) Add(event any, b *record.Builder) []record.Finding {
 	e := event.(*session.Event)
 	if t.each != nil {
 		t.each(e)
+	} else {
+		defer session.Release(e)
 	}
 	eff := t.Tracker.Add(e)
 	session.AppendNodes(b, eff.Session)

@@ -3,6 +3,7 @@ package session
 import (
 	"encoding/json"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -26,6 +27,8 @@ type Event struct {
 	HTTP    *HTTP     // an HTTP message: then Message has its start line only
 	Host    string    // name of the server that an HTTP request is for
 	Ciphers []Cipher  // every encrypted element whose key is named
+
+	pooled *readEvent // that it is a part of; nil when it is not of Read
 }
 
 // A Message is one SIP message, captured or embedded.
@@ -258,7 +261,8 @@ func (e *Event) frame() uint64 {
 // compact returns a copy that keeps what a ladder needs.
 func (e *Event) compact() *Event {
 	c := *e
-	c.Message.Details, c.Inner, c.Ciphers, c.HTTP = nil, nil, nil, nil
+	c.Message.Details, c.Inner, c.Ciphers, c.HTTP, c.pooled = nil, nil, nil, nil, nil
+	c.Frames = slices.Clone(e.Frames)
 	c.From, c.To, c.Branch, c.RequestURI = Party{}, Party{}, "", ""
 	c.Label = e.label()
 	return &c

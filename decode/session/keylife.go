@@ -232,7 +232,7 @@ func (t *Tracker) keyDownload(e *Event, a *attempt) *Link {
 		}
 	}
 	if u == nil {
-		return &Link{Kind: "key_download"}
+		return t.newLink(Link{Kind: "key_download"})
 	}
 	a.user, a.kind = u, "key_download"
 	t.deliver(e, u, &e.Message, a, "download")
@@ -252,9 +252,9 @@ func (t *Tracker) keyDownload(e *Event, a *attempt) *Link {
 		}
 	}
 	if len(a.items) > 0 {
-		return (&Link{}).of(a.items[0].s, a.kind)
+		return t.newLink(Link{}).of(a.items[0].s, a.kind)
 	}
-	return &Link{Kind: a.kind, IMPU: u.impu}
+	return t.newLink(Link{Kind: a.kind, IMPU: u.impu})
 }
 
 // nonces is SEC-22: AES-GCM breaks when an IV serves twice under one key for different texts. The same cipher text

@@ -148,9 +148,9 @@ func (t *Tracker) publish(e *Event, a *attempt) *Link {
 		t.touch(it.s, e, false)
 	}
 	if len(a.items) > 0 {
-		return (&Link{}).of(a.items[0].s, a.kind)
+		return t.newLink(Link{}).of(a.items[0].s, a.kind)
 	}
-	return &Link{Kind: a.kind, IMPU: u.impu, Service: serviceOf(d).String()}
+	return t.newLink(Link{Kind: a.kind, IMPU: u.impu, Service: serviceOf(d).String()})
 }
 
 func contactKey(c *Contact) string {
@@ -354,9 +354,9 @@ func (t *Tracker) subscribe(e *Event, a *attempt) *Link {
 	if s := u.current(svc); s != nil {
 		t.item(a, s, opOther)
 		t.touch(s, e, false)
-		return (&Link{}).of(s, a.kind)
+		return t.newLink(Link{}).of(s, a.kind)
 	}
-	return &Link{Kind: a.kind, IMPU: u.impu, Service: svc.String()}
+	return t.newLink(Link{Kind: a.kind, IMPU: u.impu, Service: svc.String()})
 }
 
 // holds tells whether one of the user's sessions is for an MC service ID.
@@ -387,7 +387,7 @@ func (t *Tracker) notify(e *Event, a *attempt) *Link {
 			u = t.known(e.RequestURI)
 		}
 		if u == nil {
-			return &Link{Kind: "notification"}
+			return t.newLink(Link{Kind: "notification"})
 		}
 		sub = &subscription{user: u, service: serviceOf(d)}
 		t.subscribed.put(append(t.key[:0], e.CallID...), sub)
@@ -419,9 +419,9 @@ func (t *Tracker) notify(e *Event, a *attempt) *Link {
 		t.touch(it.s, e, false)
 	}
 	if len(a.items) > 0 {
-		return (&Link{}).of(a.items[0].s, a.kind)
+		return t.newLink(Link{}).of(a.items[0].s, a.kind)
 	}
-	return &Link{Kind: a.kind, IMPU: sub.user.impu, Service: sub.service.String()}
+	return t.newLink(Link{Kind: a.kind, IMPU: sub.user.impu, Service: sub.service.String()})
 }
 
 // other handles what is no part of authorisation: a key download, or the use of the service.
@@ -477,7 +477,7 @@ func (t *Tracker) other(e *Event, a *attempt) *Link {
 	if len(a.items) == 0 {
 		return nil
 	}
-	return (&Link{}).of(a.items[0].s, a.kind)
+	return t.newLink(Link{}).of(a.items[0].s, a.kind)
 }
 
 // unauthorised is RSP-12: the service is used although the last authorisation failed.
@@ -531,7 +531,7 @@ func (t *Tracker) thirdPartyBare(e *Event, a *attempt) *Link {
 	a.third, a.kind, a.expires = true, "third_party_register", e.Details.Expires
 	u := t.known(e.To.URI)
 	if u == nil {
-		return &Link{Kind: a.kind, IMPU: canon(e.To.URI)}
+		return t.newLink(Link{Kind: a.kind, IMPU: canon(e.To.URI)})
 	}
 	a.user = u
 	for _, s := range u.sessions {
@@ -546,9 +546,9 @@ func (t *Tracker) thirdPartyBare(e *Event, a *attempt) *Link {
 		t.touch(s, e, false)
 	}
 	if len(a.items) > 0 {
-		return (&Link{}).of(a.items[0].s, a.kind)
+		return t.newLink(Link{}).of(a.items[0].s, a.kind)
 	}
-	return &Link{Kind: a.kind, IMPU: u.impu}
+	return t.newLink(Link{Kind: a.kind, IMPU: u.impu})
 }
 
 // answer applies a new response to what its request wanted.

@@ -282,15 +282,26 @@ const (
 
 // Read takes from a record what the tracker has to know, or returns nil for a record that does not matter: a finding, a
 // summary, a message without a SIP start line. It is pure and cheap; the event owns its memory, so that the record may
-// be reused at once.
+// be reused at once. Whoever is done with the event may give it back to Release.
 func Read(r *record.Record) *Event {
 	if r.Type != record.Message {
 		return nil
 	}
-	rd := reader{r: r, codes: codes()}
-	e := &Event{Number: r.Number, Time: r.Time, Frames: copyFrames(r.Frames), File: intern(r.File), Src: r.Src, Dst: r.Dst, Transport: intern(r.Transport), Quoted: r.Quoted}
+	rd := readers.Get().(*reader)
+	rd.r, rd.codes = r, codes()
+	e := rd.event()
+	rd.r = nil
+	readers.Put(rd)
+	return e
+}
+
+func (rd *reader) event() *Event {
+	r := rd.r
+	e := newEvent()
+	e.Number, e.Time, e.File, e.Src, e.Dst, e.Transport, e.Quoted = r.Number, r.Time, intern(r.File), r.Src, r.Dst, intern(r.Transport), r.Quoted
+	e.Frames = copyFrames(e.Frames, r.Frames)
 	found := false
-	for i := 0; i < len(r.Nodes); i = max(int(r.Nodes[i].End), i+1) {
+	for i := 0; i < len(r.Nodes); i = rd.next(i) {
 		switch rd.code(i) {
 		case cSIP:
 			if !found {
@@ -316,10 +327,8 @@ func Read(r *record.Record) *Event {
 		}
 	}
 	if !found {
+		Release(e)
 		return nil
-	}
-	if e.Details == nil {
-		e.Details = &Details{Expires: -1}
 	}
 	if len(r.Sources) > 0 {
 		e.Digest = maphash.Bytes(digestSeed, r.Sources[0].Data)
@@ -329,11 +338,11 @@ func Read(r *record.Record) *Event {
 }
 
 // copyFrames keeps the first and the last frames of a message that came in very many.
-func copyFrames(f []uint64) []uint64 {
+func copyFrames(dst, f []uint64) []uint64 {
 	if len(f) <= maxFrames {
-		return append([]uint64(nil), f...)
+		return append(dst, f...)
 	}
-	return append(append([]uint64(nil), f[:maxFrames/2]...), f[len(f)-maxFrames/2:]...)
+	return append(append(dst, f[:maxFrames/2]...), f[len(f)-maxFrames/2:]...)
 }
 
 // intern returns a shared copy of a text of which a capture has few.
@@ -363,23 +372,51 @@ func hasSpace(b []byte) bool {
 	return false
 }
 
+// A reader takes events out of records.
 type reader struct {
 	r     *record.Record
 	codes []code
+	// texts came lately: identities, addresses and names come again and again, and need not be copied each time.
+	texts [1024]string
 }
 
-func (rd *reader) code(i int) code {
-	f := rd.r.Nodes[i].Field
+var readers = sync.Pool{New: func() any { return new(reader) }}
+
+// maxShared is the length of a text that is kept to be shared.
+const maxShared = 96
+
+// text is a copy of a text that owns its memory, and is shared with other events.
+func (rd *reader) text(s string) string {
+	if s == "" || len(s) > maxShared {
+		return text(s)
+	}
+	p := &rd.texts[maphash.String(digestSeed, s)%uint64(len(rd.texts))]
+	if *p != s {
+		*p = strings.Clone(s)
+	}
+	return *p
+}
+
+func (rd *reader) code(i int) code { return rd.codeOf(&rd.r.Nodes[i]) }
+
+func (rd *reader) codeOf(n *record.Node) code {
+	f := n.Field
 	if f == nil || f.ID() >= len(rd.codes) {
 		return none
 	}
 	return rd.codes[f.ID()]
 }
 
-// kids calls f for each child of node i.
+// next is the index of the sibling after node j.
+func (rd *reader) next(j int) int { return max(int(rd.r.Nodes[j].End), j+1) }
+
+// end is the index behind the last descendant of node i.
+func (rd *reader) end(i int) int { return min(int(rd.r.Nodes[i].End), len(rd.r.Nodes)) }
+
+// kids calls f for each child of node i. What every message has goes without: the calls cost more than the looks.
 func (rd *reader) kids(i int, f func(j int, c code, n *record.Node)) {
-	end := min(int(rd.r.Nodes[i].End), len(rd.r.Nodes))
-	for j := i + 1; j < end; j = max(int(rd.r.Nodes[j].End), j+1) {
+	end := rd.end(i)
+	for j := i + 1; j < end; j = rd.next(j) {
 		f(j, rd.code(j), &rd.r.Nodes[j])
 	}
 }
@@ -400,108 +437,113 @@ func init() {
 }
 
 // method returns a method's name without a copy where it is a known one.
-func method(s string) string {
+func (rd *reader) method(s string) string {
 	if m, ok := methods[s]; ok {
 		return m
 	}
-	return text(s)
+	return rd.text(s)
 }
 
 // sip reads one SIP message from its node into m.
 func (rd *reader) sip(e *Event, i int, m *Message) {
 	d := m.Details
 	if d == nil {
-		d = &Details{}
+		d = &Details{Expires: -1}
 		m.Details = d
 	}
-	d.Expires = -1
 	vias := 0
 	cseqMethod := ""
-	rd.kids(i, func(j int, c code, n *record.Node) {
-		switch c {
+	nodes := rd.r.Nodes
+	for j, end := i+1, rd.end(i); j < end; j = rd.next(j) {
+		n := &nodes[j]
+		switch c := rd.codeOf(n); c {
+		case none:
+		case cHeaders:
+			rd.associated(j, d)
 		case cType:
 			m.Request = n.Str == "request"
 		case cMethod:
-			m.Method = method(n.Str)
+			m.Method = rd.method(n.Str)
 		case cRequestURI:
-			m.RequestURI = text(n.Str)
+			m.RequestURI = rd.text(n.Str)
 		case cStatus:
 			m.Status = int(n.Num)
 		case cReason:
 			m.Reason = intern(clipText(n.Str, 80))
 		case cCallID:
-			m.CallID = text(n.Str)
+			m.CallID = rd.text(n.Str)
 		case cCSeq:
-			rd.kids(j, func(_ int, c code, n *record.Node) {
-				switch c {
+			for k, end := j+1, rd.end(j); k < end; k = rd.next(k) {
+				switch n := &nodes[k]; rd.codeOf(n) {
 				case cCSeqNumber:
 					m.CSeq = uint32(n.Num)
 				case cCSeqMethod:
-					cseqMethod = method(n.Str)
+					cseqMethod = rd.method(n.Str)
 				}
-			})
+			}
 		case cFrom, cTo:
 			p := &m.From
 			if c == cTo {
 				p = &m.To
 			}
-			rd.kids(j, func(_ int, c code, n *record.Node) {
-				switch c {
+			for k, end := j+1, rd.end(j); k < end; k = rd.next(k) {
+				switch n := &nodes[k]; rd.codeOf(n) {
 				case cFromURI, cToURI:
-					p.URI = text(n.Str)
+					p.URI = rd.text(n.Str)
 				case cFromTag, cToTag:
-					p.Tag = text(n.Str)
+					p.Tag = rd.text(n.Str)
 				}
-			})
+			}
 		case cContact:
 			rd.contact(j, d)
 		case cVia:
 			if vias++; vias > 1 {
-				return
+				continue
 			}
 			host, port := "", int64(-1)
-			rd.kids(j, func(_ int, c code, n *record.Node) {
-				switch c {
+			for k, end := j+1, rd.end(j); k < end; k = rd.next(k) {
+				switch n := &nodes[k]; rd.codeOf(n) {
 				case cViaHost:
 					host = n.Str
 				case cViaPort:
 					port = n.Num
 				case cViaBranch:
-					m.Branch = text(n.Str)
+					m.Branch = rd.text(n.Str)
 				}
-			})
-			m.SentBy = strings.ToLower(text(host))
+			}
+			m.SentBy = strings.ToLower(rd.text(host))
 			if port >= 0 && port != 5060 {
 				m.SentBy += ":" + strconv.FormatInt(port, 10)
 			}
 		case cPAI:
-			add(&d.Asserted, n.Str)
+			rd.add(&d.Asserted, n.Str)
 		case cPPI:
-			add(&d.Preferred, n.Str)
+			rd.add(&d.Preferred, n.Str)
 		case cService:
 			d.Services |= icsiServices(n.Str)
 		case cAccept:
-			rd.kids(j, func(k int, c code, _ *record.Node) {
-				if c == cAcceptParams {
-					rd.kids(k, func(_ int, _ code, n *record.Node) {
-						tag, icsi := featureServices(n.Key, n.Str)
-						d.Services |= tag | icsi
-					})
+			for k, end := j+1, rd.end(j); k < end; k = rd.next(k) {
+				if rd.codeOf(&nodes[k]) != cAcceptParams {
+					continue
 				}
-			})
+				for l, end := k+1, rd.end(k); l < end; l = rd.next(l) {
+					tag, icsi := featureServices(nodes[l].Key, nodes[l].Str)
+					d.Services |= tag | icsi
+				}
+			}
 		case cEvent:
-			d.Event = strings.ToLower(text(n.Str))
+			d.Event = strings.ToLower(rd.text(n.Str))
 		case cExpires:
 			d.Expires = n.Num
 		case cETag:
-			d.ETag = text(n.Str)
+			d.ETag = rd.text(n.Str)
 		case cIfMatch:
-			d.IfMatch = text(n.Str)
+			d.IfMatch = rd.text(n.Str)
 		case cSubState:
-			d.SubState = text(n.Str)
+			d.SubState = rd.text(n.Str)
 		case cWarning:
 			if len(d.Warnings) >= maxList {
-				return
+				continue
 			}
 			w := Warning{MC: -1}
 			rd.kids(j, func(_ int, c code, n *record.Node) {
@@ -509,9 +551,9 @@ func (rd *reader) sip(e *Event, i int, m *Message) {
 				case cWarnCode:
 					w.Code = int(n.Num)
 				case cWarnAgent:
-					w.Agent = text(n.Str)
+					w.Agent = rd.text(n.Str)
 				case cWarnText:
-					w.Text = text(n.Str)
+					w.Text = rd.text(n.Str)
 				case cWarnMC:
 					w.MC = int(n.Num)
 				}
@@ -525,30 +567,33 @@ func (rd *reader) sip(e *Event, i int, m *Message) {
 			})
 		case cSecurity:
 			rd.mechanism(j, d)
-		case cHeaders:
-			rd.associated(j, d)
 		case cBodies:
 			rd.body(e, j, m)
 		}
-	})
+	}
 	if !m.Request {
 		m.Method = cseqMethod
 	}
 }
 
-func add(list *[]string, s string) {
+// add adds a text to a list that is bounded.
+func (rd *reader) add(list *[]string, s string) {
 	if len(*list) < maxList {
-		*list = append(*list, text(s))
+		*list = append(*list, rd.text(s))
 	}
 }
 
 // associated reads a P-Associated-URI header field (RFC 7315 4.1).
 func (rd *reader) associated(i int, d *Details) {
+	const name = "P-Associated-URI"
+	if n := &rd.r.Nodes[i]; int(n.End) > i+1 && rd.code(i+1) == cHeaderName && len(rd.r.Nodes[i+1].Str) != len(name) {
+		return
+	}
 	wanted := false
 	rd.kids(i, func(_ int, c code, n *record.Node) {
 		switch {
 		case c == cHeaderName:
-			wanted = strings.EqualFold(n.Str, "P-Associated-URI")
+			wanted = strings.EqualFold(n.Str, name)
 		case c == cHeaderValue && wanted:
 			for s := n.Str; ; {
 				from := strings.IndexByte(s, '<')
@@ -559,7 +604,7 @@ func (rd *reader) associated(i int, d *Details) {
 				if to < 0 {
 					return
 				}
-				add(&d.Associated, s[from+1:from+to])
+				rd.add(&d.Associated, s[from+1:from+to])
 				s = s[from+to:]
 			}
 		}
@@ -571,14 +616,16 @@ func (rd *reader) contact(i int, d *Details) {
 		return
 	}
 	c := Contact{Expires: -1}
-	rd.kids(i, func(j int, k code, n *record.Node) {
-		switch k {
+	for j, end := i+1, rd.end(i); j < end; j = rd.next(j) {
+		switch n := &rd.r.Nodes[j]; rd.codeOf(n) {
 		case cContactURI:
-			c.URI = text(n.Str)
+			c.URI = rd.text(n.Str)
 		case cContactParams:
-			rd.kids(j, func(_ int, _ code, n *record.Node) { c.param(n.Key, n.Str) })
+			for k, end := j+1, rd.end(j); k < end; k = rd.next(k) {
+				rd.param(&c, rd.r.Nodes[k].Key, rd.r.Nodes[k].Str)
+			}
 		}
-	})
+	}
 	if c.URI == "*" {
 		d.Star = true
 		return
@@ -587,23 +634,23 @@ func (rd *reader) contact(i int, d *Details) {
 }
 
 // param takes one parameter of a Contact.
-func (c *Contact) param(name, value string) {
+func (rd *reader) param(c *Contact, name, value string) {
 	switch low := strings.ToLower(name); low {
 	case "expires":
 		if n, err := strconv.ParseUint(value, 10, 32); err == nil {
 			c.Expires = int64(n)
 		}
 	case "+sip.instance":
-		c.Instance = text(strings.Trim(value, "<>"))
+		c.Instance = rd.text(strings.Trim(value, "<>"))
 	case "reg-id":
-		c.RegID = text(value)
+		c.RegID = rd.text(value)
 		if len(c.Continuity) < maxList {
-			c.Continuity = append(c.Continuity, "reg-id="+text(value))
+			c.Continuity = append(c.Continuity, "reg-id="+rd.text(value))
 		}
 	case "pub-gruu":
-		c.PubGRUU = text(value)
+		c.PubGRUU = rd.text(value)
 	case "temp-gruu":
-		c.TempGRUU = text(value)
+		c.TempGRUU = rd.text(value)
 	default:
 		tag, icsi := featureServices(name, value)
 		c.Tags |= tag
@@ -611,9 +658,9 @@ func (c *Contact) param(name, value string) {
 		if tag|icsi != 0 || !strings.HasPrefix(low, "+") || len(c.Features) >= maxList {
 			return
 		}
-		f := text(name)
+		f := rd.text(name)
 		if value != "" {
-			f += "=" + text(value)
+			f += "=" + rd.text(value)
 		}
 		c.Features = append(c.Features, f)
 		if continuity(strings.TrimPrefix(low, "+")) {
@@ -688,8 +735,10 @@ func (rd *reader) body(e *Event, i int, m *Message) {
 		return
 	}
 	b := Body{Digest: rd.digest(i)}
-	rd.kids(i, func(j int, c code, n *record.Node) {
-		switch c {
+	for j, end := i+1, rd.end(i); j < end; j = rd.next(j) {
+		n := &rd.r.Nodes[j]
+		switch c := rd.codeOf(n); c {
+		case none:
 		case cPath:
 			b.Path = intern(clipText(n.Str, 40))
 		case cBodyType:
@@ -708,11 +757,11 @@ func (rd *reader) body(e *Event, i int, m *Message) {
 			}
 		case cPoC:
 			d.HasPoC = true
-			rd.kids(j, func(k int, c code, _ *record.Node) {
-				if c == cEntity && len(d.Settings) < maxList {
+			for k, end := j+1, rd.end(j); k < end; k = rd.next(k) {
+				if rd.code(k) == cEntity && len(d.Settings) < maxList {
 					d.Settings = append(d.Settings, rd.entity(k))
 				}
-			})
+			}
 		case cSignature:
 			if len(d.Signatures) < maxList {
 				d.Signatures = append(d.Signatures, rd.signature(j))
@@ -728,7 +777,7 @@ func (rd *reader) body(e *Event, i int, m *Message) {
 				e.Inner = append(e.Inner, in)
 			}
 		}
-	})
+	}
 	d.Bodies = append(d.Bodies, b)
 }
 
@@ -751,20 +800,21 @@ func (rd *reader) digest(i int) uint64 {
 
 func (rd *reader) mikey(i int) (m IMessage) {
 	user, server := "", ""
-	rd.kids(i, func(j int, c code, n *record.Node) {
-		switch c {
+	for j, end := i+1, rd.end(i); j < end; j = rd.next(j) {
+		n := &rd.r.Nodes[j]
+		switch rd.codeOf(n) {
 		case cCSB:
-			m.CSBID = text(n.Str)
+			m.CSBID = rd.text(n.Str)
 		case cKeyType:
 			m.KeyType = intern(clipText(n.Str, 40))
 		case cInitiator:
-			m.Initiator = text(n.Str)
+			m.Initiator = rd.text(n.Str)
 		case cResponder:
-			m.Responder = text(n.Str)
+			m.Responder = rd.text(n.Str)
 		case cInitiatorKMS:
-			m.InitiatorKMS = text(n.Str)
+			m.InitiatorKMS = rd.text(n.Str)
 		case cResponderKMS:
-			m.ResponderKMS = text(n.Str)
+			m.ResponderKMS = rd.text(n.Str)
 		case cHidden:
 			m.Hidden = n.Num != 0
 		case cSig:
@@ -787,13 +837,13 @@ func (rd *reader) mikey(i int) (m IMessage) {
 				}
 			})
 		}
-	})
+	}
 	// A hashed identity is replaced by the one that was found behind it (TS 33.180 E.7).
 	if user != "" {
-		m.Initiator = text(user)
+		m.Initiator = rd.text(user)
 	}
 	if server != "" {
-		m.Responder = text(server)
+		m.Responder = rd.text(server)
 	}
 	if m.Hidden && user == "" {
 		m.Initiator = ""
@@ -808,7 +858,7 @@ func (rd *reader) mikey(i int) (m IMessage) {
 func (rd *reader) value(n *record.Node) Value {
 	v := Value{Present: true, State: "clear"}
 	if p := rd.r.Protection(n); p != nil {
-		v.Encrypted, v.State, v.Reason, v.KeyID = p.Encrypted, p.State.String(), p.Reason.String(), text(p.KeyID)
+		v.Encrypted, v.State, v.Reason, v.KeyID = p.Encrypted, p.State.String(), p.Reason.String(), rd.text(p.KeyID)
 		v.Opened = p.Encrypted && p.State == record.Opened
 		v.Signed, v.Verified = p.Signed, p.Verified
 	}
@@ -819,7 +869,7 @@ func (rd *reader) value(n *record.Node) Value {
 		case record.Bool:
 			v.Text = strconv.FormatBool(n.Num != 0)
 		default:
-			v.Text = text(n.Str)
+			v.Text = rd.text(n.Str)
 		}
 	}
 	return v
@@ -827,17 +877,18 @@ func (rd *reader) value(n *record.Node) Value {
 
 func (rd *reader) info(i int, s Service) Info {
 	in := Info{Service: s}
-	rd.kids(i, func(j int, c code, n *record.Node) {
+	for j, end := i+1, rd.end(i); j < end; j = rd.next(j) {
+		n := &rd.r.Nodes[j]
 		if p := rd.r.Protection(n); p != nil && p.Encrypted {
 			in.Encrypted++
 		}
 		var v *Value
-		switch c {
+		switch rd.codeOf(n) {
 		case cToken:
 			if !in.Token.Present {
 				in.Token = rd.token(j)
 			}
-			return
+			continue
 		case cClientID:
 			v = &in.ClientID
 		case cInfoRequest:
@@ -850,14 +901,14 @@ func (rd *reader) info(i int, s Service) Info {
 			v = &in.Profile
 		case cMultiple:
 			in.MultipleDevices = in.MultipleDevices || n.Num != 0
-			return
+			continue
 		default:
-			return
+			continue
 		}
 		if !v.Present {
 			*v = rd.value(n)
 		}
-	})
+	}
 	return in
 }
 
@@ -867,7 +918,7 @@ func (rd *reader) token(i int) Token {
 	rd.kids(i, func(j int, c code, n *record.Node) {
 		switch c {
 		case cFingerprint:
-			t.Fingerprint = text(n.Str)
+			t.Fingerprint = rd.text(n.Str)
 		case cClaims:
 			rd.claims(j, &t)
 		}
@@ -875,20 +926,28 @@ func (rd *reader) token(i int) Token {
 	return t
 }
 
+// jsonText is a JSON string of a claim.
+func (rd *reader) jsonText(raw string) string {
+	if n := len(raw); n > 2 && n <= maxShared && raw[0] == '"' && raw[n-1] == '"' && strings.IndexByte(raw, '\\') < 0 {
+		return rd.text(raw[1 : n-1])
+	}
+	return clipText(jsonText(raw), maxText)
+}
+
 // claims reads those claims of a token that matter.
 func (rd *reader) claims(i int, t *Token) {
 	rd.kids(i, func(_ int, _ code, n *record.Node) {
 		switch n.Key {
 		case "mcptt_id":
-			t.IDs[MCPTT] = clipText(jsonText(n.Str), maxText)
+			t.IDs[MCPTT] = rd.jsonText(n.Str)
 		case "mcvideo_id":
-			t.IDs[MCVideo] = clipText(jsonText(n.Str), maxText)
+			t.IDs[MCVideo] = rd.jsonText(n.Str)
 		case "mcdata_id":
-			t.IDs[MCData] = clipText(jsonText(n.Str), maxText)
+			t.IDs[MCData] = rd.jsonText(n.Str)
 		case "client_id":
-			t.ClientID = clipText(jsonText(n.Str), maxText)
+			t.ClientID = rd.jsonText(n.Str)
 		case "iss":
-			t.Issuer = clipText(jsonText(n.Str), maxText)
+			t.Issuer = rd.jsonText(n.Str)
 		case "scope":
 			t.Scope = clipText(jsonText(n.Str), maxScope)
 		case "exp":
@@ -902,7 +961,7 @@ func (rd *reader) entity(i int) Entity {
 	rd.kids(i, func(_ int, c code, n *record.Node) {
 		switch c {
 		case cEntityID:
-			e.ID = text(n.Str)
+			e.ID = rd.text(n.Str)
 		case cAnswer:
 			e.AnswerMode = intern(clipText(n.Str, 40))
 		case cEntityProfile:
@@ -924,7 +983,7 @@ func (rd *reader) signature(i int) (s Signature) {
 		case cSignState:
 			s.State = intern(n.Str)
 		case cSignKey:
-			s.KeyID = text(n.Str)
+			s.KeyID = rd.text(n.Str)
 		case cSignRefs:
 			rd.kids(j, func(_ int, c code, n *record.Node) {
 				if c == cSignBody && len(s.Bodies) < maxList {
@@ -952,7 +1011,7 @@ func (rd *reader) profile(i int, d *Details) {
 			rd.kids(j, func(_ int, _ code, n *record.Node) {
 				switch n.Key {
 				case "XUI-URI":
-					p.User = text(n.Str)
+					p.User = rd.text(n.Str)
 				case "user-profile-index":
 					if v, err := strconv.ParseUint(strings.TrimSpace(n.Str), 10, 31); err == nil {
 						p.Index = int64(v)
@@ -986,7 +1045,7 @@ func (rd *reader) ciphers(e *Event) {
 			}
 			iv, all := ivOf(rd.octets(k))
 			if iv != nil {
-				e.Ciphers = append(e.Ciphers, Cipher{KeyID: text(p.KeyID), IV: maphash.Bytes(digestSeed, iv), Text: maphash.Bytes(digestSeed, all)})
+				e.Ciphers = append(e.Ciphers, Cipher{KeyID: rd.text(p.KeyID), IV: maphash.Bytes(digestSeed, iv), Text: maphash.Bytes(digestSeed, all)})
 			}
 			break
 		}

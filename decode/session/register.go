@@ -15,7 +15,7 @@ func (t *Tracker) register(e *Event, m *Message, a *attempt) *Link {
 	d := m.details()
 	t.stats.Registrations++
 	u := t.user(m.To.URI, m.CallID)
-	a.kind, a.user, a.contacts, a.expires, a.star = "registration", u, d.Contacts, d.Expires, d.Star
+	a.kind, a.user, a.contacts, a.expires, a.star = "registration", u, slices.Clone(d.Contacts), d.Expires, d.Star
 	a.dereg = d.Star || d.Expires == 0 && !anyExpires(d.Contacts) || len(d.Contacts) > 0 && allZero(d.Contacts)
 	if a.dereg {
 		t.stats.Deregistrations++
@@ -91,12 +91,12 @@ func (t *Tracker) register(e *Event, m *Message, a *attempt) *Link {
 		t.touch(it.s, e, false)
 	}
 	if len(a.items) > 0 {
-		return (&Link{}).of(a.items[0].s, kind)
+		return t.newLink(Link{}).of(a.items[0].s, kind)
 	}
 	if d.Services|tagsOf(d.Contacts) == 0 && !d.mc() && len(u.sessions) == 0 && len(u.bindings) == 0 {
-		return &Link{Kind: kind, IMPU: u.impu}
+		return t.newLink(Link{Kind: kind, IMPU: u.impu})
 	}
-	l := &Link{Kind: kind, IMPU: u.impu}
+	l := t.newLink(Link{Kind: kind, IMPU: u.impu})
 	if svc := tagsOf(d.Contacts); svc != 0 {
 		for s := range services {
 			if svc.Has(s) {
@@ -631,9 +631,9 @@ func (t *Tracker) thirdParty(e *Event, in *Message, a *attempt) *Link {
 		}
 	}
 	if len(a.items) > 0 {
-		return (&Link{}).of(a.items[0].s, a.kind)
+		return t.newLink(Link{}).of(a.items[0].s, a.kind)
 	}
-	l := &Link{Kind: a.kind}
+	l := t.newLink(Link{Kind: a.kind})
 	if a.user != nil {
 		l.IMPU = a.user.impu
 	}
@@ -805,7 +805,7 @@ func (t *Tracker) authorised(s *Session, e *Event, a *attempt, cause string) {
 // reject notes a refusal with its reason in words.
 func (t *Tracker) reject(s *Session, e *Event) {
 	d := e.details()
-	s.Status, s.Warnings, s.answered = e.Status, d.Warnings, true
+	s.Status, s.Warnings, s.answered = e.Status, slices.Clone(d.Warnings), true
 	if t.move(s, Rejected, e, causeWords(e, s.Service)) {
 		s.attempt = nil
 		s.Hints = s.hints(t.now)
@@ -888,7 +888,7 @@ func (t *Tracker) orphan(e *Event) *Link {
 		default:
 			t.reject(s, e)
 		}
-		return (&Link{}).of(s, "register")
+		return t.newLink(Link{}).of(s, "register")
 	}
 	return nil
 }

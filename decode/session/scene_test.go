@@ -226,7 +226,10 @@ func runEvents(t testing.TB, es []*Event, c Config) *outcome {
 	o := &outcome{tr: NewTracker(c), by: map[uint64][]string{}, links: map[uint64]*Link{}}
 	for _, e := range es {
 		x := o.tr.Add(e)
-		o.links[e.Number] = x.Session
+		if l := x.Session; l != nil {
+			c := *l
+			o.links[e.Number] = &c
+		}
 		for _, f := range x.Findings {
 			if checkByID[f.ID] == nil || f.Clause == "" || f.Message == "" {
 				t.Errorf("finding without register entry, clause or message: %+v", f)

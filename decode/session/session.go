@@ -329,6 +329,9 @@ func (t *Tracker) touch(s *Session, e *Event, repeat bool) {
 
 // keep stores a compact copy of a message for the ladder; a repeated message is folded into its first copy.
 func (t *Tracker) keep(s *Session, e *Event, repeat bool) {
+	if t.cfg.NoLadders {
+		return
+	}
 	l := s.events
 	if repeat {
 		for i := len(l.list) - 1; i >= 0 && i >= len(l.list)-16; i-- {
@@ -542,7 +545,13 @@ func (t *Tracker) resolve(u *user, c clue) *Session {
 	return nil
 }
 
-// link describes what a message is to a session.
+// newLink returns the one link of the message at hand.
+func (t *Tracker) newLink(l Link) *Link {
+	t.link = l
+	return &t.link
+}
+
+// of describes what a message is to a session.
 func (l *Link) of(s *Session, kind string) *Link {
 	l.Session, l.Kind, l.Service, l.IMPU, l.MCID, l.ClientID = s, kind, s.Service.String(), s.IMPU, s.MCID, s.ClientID
 	l.State, l.Reason = s.State.String(), s.Cause
@@ -591,20 +600,20 @@ func (t *Tracker) Add(e *Event) Effect {
 		l = t.request(e, x)
 		t.security(e)
 	case repeatedRequest:
-		l = &Link{Kind: "transaction", Repeat: x.number}
+		l = t.newLink(Link{Kind: "transaction", Repeat: x.number})
 		if x.attempt != nil {
 			x.attempt.repeats++
 			l = t.again(e, x.attempt, l, true)
 		}
 	case newResponse:
 		t.nonces(e)
-		l = &Link{Kind: "transaction", Request: x.number, HasTime: true, ResponseNS: max(0, t.now-x.time)}
+		l = t.newLink(Link{Kind: "transaction", Request: x.number, HasTime: true, ResponseNS: max(0, t.now-x.time)})
 		if x.attempt != nil {
 			l = t.answer(e, x, l)
 		}
 		t.security(e)
 	case repeatedResponse:
-		l = &Link{Kind: "transaction", Request: x.number, HasTime: true, ResponseNS: max(0, t.now-x.time), Repeat: x.answer}
+		l = t.newLink(Link{Kind: "transaction", Request: x.number, HasTime: true, ResponseNS: max(0, t.now-x.time), Repeat: x.answer})
 		if x.attempt != nil {
 			l = t.again(e, x.attempt, l, true)
 		}
@@ -612,7 +621,7 @@ func (t *Tracker) Add(e *Event) Effect {
 		l = t.orphan(e)
 	case ackRequest:
 		if x != nil && x.attempt != nil {
-			l = t.again(e, x.attempt, &Link{Kind: "transaction"}, false)
+			l = t.again(e, x.attempt, t.newLink(Link{Kind: "transaction"}), false)
 		}
 	}
 	return t.effect(l)
@@ -659,7 +668,7 @@ func (t *Tracker) request(e *Event, x *transaction) *Link {
 		// The same request on a further hop: a new top Via, the same Call-ID and CSeq.
 		x.attempt = a
 		t.stats.Hops++
-		return t.again(e, a, &Link{Kind: "transaction"}, false)
+		return t.again(e, a, t.newLink(Link{Kind: "transaction"}), false)
 	}
 	a := &attempt{number: e.Number, frame: e.frame(), time: t.now, callID: e.CallID, method: e.Method, expires: d.Expires,
 		mc: d.mc() || d.HasPoC, xml: len(d.Infos) > 0 || d.HasPoC, protected: d.protected(), ifMatch: d.IfMatch}

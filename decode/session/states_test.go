@@ -820,7 +820,7 @@ func TestTags(t *testing.T) {
 	}
 	c := Contact{Expires: -1}
 	for _, p := range [][2]string{{"+g.3gpp.accesstype", "cellular"}, {"+g.3gpp.srvcc-alerting", ""}, {"+g.3gpp.smsip", ""}, {"reg-id", "2"}, {"pub-gruu", "sip:g"}, {"expires", "60"}, {"q", "0.5"}, {"+sip.instance", "<urn:x>"}} {
-		c.param(p[0], p[1])
+		new(reader).param(&c, p[0], p[1])
 	}
 	if fmt.Sprint(c.Continuity) != "[+g.3gpp.accesstype=cellular +g.3gpp.srvcc-alerting reg-id=2]" || c.Expires != 60 || c.Instance != "urn:x" || c.RegID != "2" || len(c.Features) != 3 {
 		t.Errorf("%+v", c)
@@ -849,7 +849,7 @@ func TestClaims(t *testing.T) {
 	if line := s.run(t).one(t).AppendJSON(nil); !json.Valid(line) || strings.Contains(string(line), `"expires"`) {
 		t.Errorf("%s", line)
 	}
-	if f := copyFrames(make([]uint64, 100)); len(f) != maxFrames {
+	if f := copyFrames(nil, make([]uint64, 100)); len(f) != maxFrames {
 		t.Errorf("%d frames", len(f))
 	}
 	if s := clipText(strings.Repeat("é", 10), 5); s != "éé…" {

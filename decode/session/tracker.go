@@ -63,6 +63,8 @@ type Config struct {
 	Limits Limits
 	// Release decides which Warning codes are allocated (TS 24.379 4.4.2): 13 to 20, 0 for the newest.
 	Release int
+	// NoLadders keeps no messages for ladders: Session.Events is empty.
+	NoLadders bool
 	// Evicted is given each session that leaves because of a limit, settled as far as the capture tells. Nil drops it.
 	Evicted func(*Session)
 }
@@ -106,7 +108,7 @@ type Stats struct {
 
 // An Effect is what a message did.
 type Effect struct {
-	Session  *Link
+	Session  *Link // valid until the next message
 	Findings []record.Finding
 	// Withdraw are ids of findings that a look at the one message may have added to its record and that the messages
 	// before it answer better (REG-07, PUB-15: is the CSK known?). They are to be taken out of the record before
@@ -138,8 +140,10 @@ type Tracker struct {
 	queue        queue
 	nextID       int
 
-	key  []byte // scratch
+	key  []byte         // scratch
+	idle []*transaction // that ended, to be used again
 	out  []record.Finding
+	link Link
 	owns bool // the tracker has the last word on REG-07 and PUB-15 of this message
 }
 

@@ -97,7 +97,8 @@ func (t *Tracker) transact(e *Event) (*transaction, role) {
 		t.stats.RequestRepeats++
 		return x, repeatedRequest
 	}
-	x := &transaction{method: m.Method, callID: m.CallID, toTag: m.To.Tag, requestURI: m.RequestURI, cseq: m.CSeq, number: e.Number, frame: e.frame(), time: t.now, digest: e.Digest}
+	x := t.newTransaction()
+	*x = transaction{method: m.Method, callID: m.CallID, toTag: m.To.Tag, requestURI: m.RequestURI, cseq: m.CSeq, number: e.Number, frame: e.frame(), time: t.now, digest: e.Digest}
 	t.transactions.put(key, x)
 	t.stats.Transactions++
 	if m.Branch == "" || len(m.Branch) < 7 || !strings.EqualFold(m.Branch[:7], "z9hG4bK") {
@@ -176,4 +177,21 @@ func (t *Tracker) ended(x *transaction) {
 	if x.attempt != nil {
 		t.unanswered(x.attempt)
 	}
+	if len(t.idle) < maxIdle {
+		*x = transaction{}
+		t.idle = append(t.idle, x)
+	}
+}
+
+// maxIdle is how many ended transactions are kept for use again.
+const maxIdle = 64
+
+func (t *Tracker) newTransaction() *transaction {
+	n := len(t.idle)
+	if n == 0 {
+		return new(transaction)
+	}
+	x := t.idle[n-1]
+	t.idle = t.idle[:n-1]
+	return x
 }

@@ -69,7 +69,7 @@ func (t *Tracker) webRequest(e *Event) *Link {
 	}
 	svc, ok := h.service()
 	if !ok {
-		return &Link{Kind: "transaction"}
+		return t.newLink(Link{Kind: "transaction"})
 	}
 	x.service, x.kind = svc, webKinds[svc]
 	if svc == IdM {
@@ -79,11 +79,11 @@ func (t *Tracker) webRequest(e *Event) *Link {
 	}
 	s := x.session
 	if s == nil {
-		return &Link{Kind: x.kind, Service: svc.String()}
+		return t.newLink(Link{Kind: x.kind, Service: svc.String()})
 	}
 	t.act(s, e, x)
 	t.touch(s, e, false)
-	return (&Link{}).of(s, x.kind)
+	return t.newLink(Link{}).of(s, x.kind)
 }
 
 // webAsk notes a request to a server that wants a bearer token (TS 33.180 B.10).
@@ -249,7 +249,7 @@ func (t *Tracker) webResponse(e *Event) *Link {
 		t.stats.HTTPOrphans++
 		return t.webOrphan(e)
 	}
-	l := &Link{Kind: "transaction", Request: x.number, HasTime: true, ResponseNS: max(0, t.now-x.time)}
+	l := t.newLink(Link{Kind: "transaction", Request: x.number, HasTime: true, ResponseNS: max(0, t.now-x.time)})
 	if e.Status >= finalResponse {
 		t.stats.HTTPAnswered++
 		x.answer = e.Number
@@ -314,7 +314,7 @@ func (t *Tracker) webOrphan(e *Event) *Link {
 	}
 	x.session.Status = e.Status
 	t.touch(x.session, e, false)
-	return (&Link{}).of(x.session, x.kind)
+	return t.newLink(Link{}).of(x.session, x.kind)
 }
 
 // answerWords says an answer: status, error of the challenge, error of the body.

@@ -257,7 +257,7 @@ func (rd *reader) kms(h *HTTP, i int) {
 func (rd *reader) names(i int, want code, list *[]string) {
 	rd.kids(i, func(_ int, c code, n *record.Node) {
 		if c == want {
-			add(list, n.Str)
+			rd.add(list, n.Str)
 		}
 	})
 }
