@@ -151,7 +151,6 @@ func (h *hpackDecoder) literal(b []byte, prefix uint) (f hpackField, rest []byte
 		if f, err = h.at(n); err != nil {
 			return f, nil, err
 		}
-		f.unknown = f.name == ""
 		f.value = ""
 	} else if f.name, b, err = h.text(b); err != nil {
 		return f, nil, err

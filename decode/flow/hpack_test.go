@@ -101,6 +101,7 @@ func TestHpackPartial(t *testing.T) {
 func FuzzHpack(f *testing.F) {
 	f.Add([]byte("\x82\x86\x84\x41\x8c\xf1\xe3\xc2\xe5\xf2\x3a\x6b\xa0\xab\x90\xf4\xff"), []byte("\x82\x86\x84\xbe\x58\x08no-cache"))
 	f.Add([]byte("\x3f\xe1\x1f\x40\x01a\x01b"), []byte("\xbe"))
+	f.Add([]byte("@\x80\x80"), []byte("@\x80\x00\x7f\x00\x80")) // an entry whose name is empty names another
 	f.Add([]byte("\x40\x0acustom-key\x0dcustom-header"), []byte("\x20\xbe"))
 	f.Fuzz(func(t *testing.T, a, b []byte) {
 		h := &hpackDecoder{}
