@@ -101,6 +101,7 @@ func Run(ctx context.Context, src capture.Source, opt Options, sink Sink) (*Summ
 	}
 	if again, ok := src.(capture.Rewinder); ok && opt.Ring != nil && opt.TwoPasses && !opt.Dormant && again.Seekable() {
 		first := opt
+		opt.Ring.Collect()
 		first.TwoPasses, first.Explain, first.Tracker, first.Checks, first.Tap, first.Units = false, 0, nil, nil, nil, nil
 		if _, err := Run(ctx, src, first, discard{}); err != nil && ctx.Err() != nil {
 			return &Summary{}, err

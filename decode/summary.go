@@ -156,7 +156,7 @@ type ringLimit struct {
 // ringLimits are the limits of the keys, with how often they were reached.
 func (s *Summary) ringLimits() []ringLimit {
 	r := &s.ring
-	return []ringLimit{{"uris", r.URIsDropped}, {"imessages", r.MessagesDropped}, {"search", r.SearchCut}, {"kms-material", r.MaterialDropped}}
+	return []ringLimit{{"uris", r.URIsDropped}, {"imessages", r.MessagesDropped}, {"imessages-again", r.RetriesDropped}, {"search", r.SearchCut}, {"kms-material", r.MaterialDropped}}
 }
 
 // Messages is the number of messages.

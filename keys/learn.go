@@ -103,6 +103,8 @@ func (r *Ring) LearnMaterial(seq uint64, m *Material) Learned {
 			return false
 		case known:
 			return false
+		case r.frozen.Load():
+			return false // those before it would or would not know
 		case len(t.has) >= r.lim.Material:
 			n.Dropped++
 			r.stats.MaterialDropped++

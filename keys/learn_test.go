@@ -162,3 +162,62 @@ func TestLearnProducts(t *testing.T) {
 		t.Errorf("%d opened, want 13; %+v", opened, r.Stats())
 	}
 }
+
+// TestSecondPass: what the second pass knows does not depend on which message is looked at first. An I_MESSAGE that only later
+// material opens is open before anybody asks, and one that nothing opens is known to be there.
+func TestSecondPass(t *testing.T) {
+	raw, err := base64.StdEncoding.DecodeString(katCipher)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := func(r *Ring, seq uint64) Outcome {
+		_, out := r.OpenElement(&Query{Seq: seq}, 0x2abcdef0, true, "aes128-gcm", raw[:12], raw[12:])
+		return out
+	}
+	late := NewRing(&Material{}, RingLimits{})
+	defer late.Close()
+	late.Collect()
+	if u := late.Unwrap(&Query{Seq: 3}, unhex(t, katMessage)); u.State != KeyMissing {
+		t.Fatal(u.State)
+	}
+	if _, _, err := late.ReadKMS(&Query{Seq: 5}, []byte(katDocument()), XMLOptions{}, true); err != nil {
+		t.Fatal(err)
+	}
+	late.Freeze()
+	if out := ask(late, 1); !out.OK {
+		t.Errorf("not open before the I_MESSAGE is looked at again: %+v", out)
+	}
+
+	never := NewRing(&Material{}, RingLimits{})
+	defer never.Close()
+	never.Collect()
+	never.Unwrap(&Query{Seq: 3}, unhex(t, katMessage))
+	if out := ask(never, 2); !strings.Contains(out.Hint, "no I_MESSAGE before") {
+		t.Errorf("first pass: %+v", out)
+	}
+	never.Freeze()
+	for _, seq := range []uint64{1, 3, 9} {
+		before := ask(never, seq)
+		never.Unwrap(&Query{Seq: 3}, unhex(t, katMessage))
+		never.Unwrap(&Query{Seq: 8}, unhex(t, katMessage))
+		never.ReadKMS(&Query{Seq: 9}, []byte(katDocument()), XMLOptions{}, true)
+		never.Learn(9, "sip:alice@example.org")
+		if after := ask(never, seq); before.OK || before != after || !strings.Contains(before.Hint, "could not be opened") {
+			t.Errorf("message %d: %+v, then %+v", seq, before, after)
+		}
+	}
+
+	// What is kept to be tried again is bounded.
+	many := NewRing(&Material{}, RingLimits{})
+	defer many.Close()
+	many.Collect()
+	many.retryOctets = maxRetryOctets - 1000
+	msg := unhex(t, katMessage)
+	for i := range 10 {
+		msg[30] = byte(i)
+		many.Unwrap(&Query{Seq: uint64(i + 1)}, msg)
+	}
+	if s := many.Stats(); s.RetriesDropped != 9 || len(many.retry) != 1 {
+		t.Errorf("%d kept, %+v", len(many.retry), s)
+	}
+}

@@ -1,8 +1,12 @@
 package keys
 
 import (
+	"bytes"
+	"cmp"
 	"context"
+	"runtime"
 	"slices"
+	"sort"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -71,6 +75,10 @@ type Ring struct {
 	aheadKeys    map[*sakke.UserKey]bool
 	slots        []*Promise
 	taught       taught
+	unopened     map[uint32][]unopened // I_MESSAGEs of which no key was had, by the identifier that they carry, ascending
+	collecting   bool                  // Freeze will come
+	retry        []retry
+	retryOctets  int
 
 	stats RingStats
 }
@@ -80,6 +88,7 @@ type RingStats struct {
 	Unwrapped, Recovered, Repeated uint64
 	URIs, URIsDropped              uint64
 	MessagesDropped                uint64
+	RetriesDropped                 uint64 // I_MESSAGEs that are not tried again before the second pass
 	SearchCut                      uint64 // elements for which not all URIs could be tried
 	Material, MaterialDropped      uint64 // certificates and keys learned from KMS documents, and those over the limit
 }
@@ -123,7 +132,7 @@ type heat struct {
 func NewRing(m *Material, l RingLimits) *Ring {
 	r := &Ring{lim: l.withDefaults(), mat: m,
 		kms: map[string][]*KMS{}, masters: map[string][]*Master{}, userKeys: map[[32]byte][]*UserKey{}, byURI: map[string][]*UserKey{},
-		held: map[uint32][]*heldKey{}, uriAt: map[string]int{}, uids: map[uidSpace]*uidTable{}, seen: map[unwrapKey]*unwrapEntry{}, good: map[[32]byte]*goodEntry{}, taught: newTaught(),
+		held: map[uint32][]*heldKey{}, uriAt: map[string]int{}, uids: map[uidSpace]*uidTable{}, seen: map[unwrapKey]*unwrapEntry{}, good: map[[32]byte]*goodEntry{}, taught: newTaught(), unopened: map[uint32][]unopened{},
 		derived: map[string]*sakke.UserKey{}, hot: map[*sakke.UserKey]*heat{}, ahead: map[aheadKey][]byte{}, aheadKeys: map[*sakke.UserKey]bool{}}
 	for i := range m.KMSs {
 		k := &m.KMSs[i]
@@ -211,13 +220,67 @@ func withAndWithoutScheme(uri string) []string {
 	return []string{uri, "sip:" + uri}
 }
 
-// Freeze ends the collecting pass: everything learned so far is visible to every message, failures are forgotten so
-// that later material gets its chance, and nothing waits any more.
+// Collect says that a collecting pass begins, which Freeze ends.
+func (r *Ring) Collect() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.collecting = true
+}
+
+// A retry is an I_MESSAGE that could not be opened wholly in the collecting pass.
+type retry struct {
+	raw  []byte
+	seq  uint64
+	time time.Time
+}
+
+// maxRetryOctets bounds the I_MESSAGEs that are kept to be tried again.
+const maxRetryOctets = 16 << 20
+
+// keepForRetry keeps an I_MESSAGE for Freeze.
+func (r *Ring) keepForRetry(q *Query, raw []byte) {
+	if !r.collecting || r.frozen.Load() {
+		return
+	}
+	if r.retryOctets += len(raw); r.retryOctets > maxRetryOctets {
+		r.retryOctets -= len(raw)
+		r.stats.RetriesDropped++
+		return
+	}
+	r.retry = append(r.retry, retry{bytes.Clone(raw), q.Seq, q.Time})
+}
+
+// Freeze ends the collecting pass: everything learned so far is visible to every message, what could not be opened is
+// tried once more with the material that came later, and nothing waits any more. What is known does not change after it, so that
+// the second pass may ask in any order.
 func (r *Ring) Freeze() {
+	r.freeze()
+	list := r.retry
+	slices.SortStableFunc(list, func(a, b retry) int {
+		return cmp.Or(cmp.Compare(a.seq, b.seq), bytes.Compare(a.raw, b.raw))
+	})
+	var next atomic.Int64
+	var work sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		work.Go(func() {
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= len(list) {
+					return
+				}
+				r.Unwrap(&Query{Seq: list[i].seq, Time: list[i].time}, list[i].raw)
+			}
+		})
+	}
+	work.Wait()
+	r.retry, r.retryOctets = nil, 0
+}
+
+func (r *Ring) freeze() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for h, e := range r.seen {
-		if e.res == nil || e.res.State != Recovered || e.res.Signature != SignatureValid {
+		if !e.final() {
 			r.forget(h)
 		}
 	}
@@ -270,7 +333,7 @@ func (r *Ring) Close() {
 
 // Learn adds a URI that message seq shows, as a candidate for P0 and for hidden identities.
 func (r *Ring) Learn(seq uint64, uri string) {
-	if uri == "" || len(uri) > 512 {
+	if uri == "" || len(uri) > 512 || r.frozen.Load() {
 		return
 	}
 	r.mu.Lock()
@@ -752,11 +815,12 @@ func (r *Ring) absent(q *Query, id uint32, named bool) (Reason, string) {
 	}
 	r.mu.Lock()
 	var last *Unwrapped
-	for _, h := range r.order {
-		e := r.seen[h]
-		if e != nil && e.res != nil && e.res.CSBID == id && r.visible(e.seq, q.Seq) {
-			last = e.res
-		}
+	list := r.unopened[id]
+	// The latest before the message, otherwise the first after it.
+	if k := sort.Search(len(list), func(i int) bool { return list[i].seq > q.Seq }); k > 0 {
+		last = list[k-1].res
+	} else if k < len(list) && r.frozen.Load() {
+		last = list[k].res
 	}
 	r.mu.Unlock()
 	if last == nil {

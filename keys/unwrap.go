@@ -1,6 +1,8 @@
 package keys
 
 import (
+	"bytes"
+	"cmp"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/sha256"
@@ -109,9 +111,15 @@ func (r *Ring) Unwrap(q *Query, raw []byte) *Unwrapped {
 		r.mu.Lock()
 		e.res = res
 		r.stats.Unwrapped++
+		if r.seen[h] == e {
+			r.fail(h, e, true)
+		}
 		if res.State == Recovered {
 			r.stats.Recovered++
 			r.hold(e.seq, res)
+		}
+		if !e.final() {
+			r.keepForRetry(q, raw)
 		}
 		if g := r.good[h.hash]; res.whole() && r.seen[h] == e && (g == nil || g.epoch > h.epoch) {
 			r.good[h.hash] = &goodEntry{e, h.epoch}
@@ -126,12 +134,24 @@ func (r *Ring) Unwrap(q *Query, raw []byte) *Unwrapped {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if q.Seq < e.seq {
+		listed := r.seen[h] == e
+		if listed {
+			r.fail(h, e, false)
+		}
 		e.seq = q.Seq
+		if listed {
+			r.fail(h, e, true)
+		}
 		if e.res.State == Recovered {
 			r.hold(e.seq, e.res)
 		}
 	}
 	return e.res
+}
+
+// final reports whether more material would change nothing.
+func (e *unwrapEntry) final() bool {
+	return e.res != nil && e.res.State == Recovered && e.res.Signature == SignatureValid
 }
 
 // goodEntry is an outcome that nothing can better, with its epoch.
@@ -149,7 +169,42 @@ func (r *Ring) forget(h unwrapKey) {
 	if g := r.good[h.hash]; g != nil && g.epoch == h.epoch {
 		delete(r.good, h.hash)
 	}
+	if e := r.seen[h]; e != nil {
+		r.fail(h, e, false)
+	}
 	delete(r.seen, h)
+}
+
+// An unopened is an I_MESSAGE whose key could not be recovered.
+type unopened struct {
+	seq uint64
+	key unwrapKey
+	res *Unwrapped
+}
+
+// fail adds an outcome to those that brought no key, or takes it away.
+func (r *Ring) fail(h unwrapKey, e *unwrapEntry, is bool) {
+	if e.res == nil || e.res.State == Recovered {
+		return
+	}
+	x := unopened{e.seq, h, e.res}
+	list := r.unopened[e.res.CSBID]
+	at, found := slices.BinarySearchFunc(list, x, func(a, b unopened) int {
+		return cmp.Or(cmp.Compare(a.seq, b.seq), cmp.Compare(a.key.epoch, b.key.epoch), bytes.Compare(a.key.hash[:], b.key.hash[:]))
+	})
+	switch {
+	case is && !found:
+		list = slices.Insert(list, at, x)
+	case !is && found:
+		list = slices.Delete(list, at, at+1)
+	default:
+		return
+	}
+	if len(list) == 0 {
+		delete(r.unopened, e.res.CSBID)
+	} else {
+		r.unopened[e.res.CSBID] = list
+	}
 }
 
 // Retrace goes through the steps of Unwrap once more for q.Explain, whatever is known already. It changes nothing.

@@ -300,7 +300,7 @@ func (c *campaign) mutant(r *rand.Rand, name string, s seed, file []byte) {
 	}
 	// What is written again reads the same, apart from what was wrong with the file.
 	again := filepath.Join(c.dir, "again.pcapng")
-	c.run(name, s, "text", "", nil, "read", path, "-q", "-w", again)
+	c.run(name, s, "text", "", nil, "read", path, "-q", "-w", again, "--write-secrets")
 	if second := c.run(name, s, "text", "", nil, "read", again, "-t", "e"); table.code == exitOK && second.sum != table.sum {
 		c.fault(name, "written again it reads differently")
 	}

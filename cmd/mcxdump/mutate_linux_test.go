@@ -115,7 +115,7 @@ func (s *scene) payload(b []byte) (ip, header, payload int, ok bool) {
 	default:
 		return
 	}
-	return ip, header, payload, payload <= len(b) && binary.BigEndian.Uint16(b[ip+6:])&0x3fff == 0
+	return ip, header, payload, header >= ip+20 && payload >= header+8 && payload <= len(b) && (b[ip+9] == 17 || payload >= header+20) && binary.BigEndian.Uint16(b[ip+6:])&0x3fff == 0
 }
 
 // rewrite changes the payload of a packet and sets the lengths below it right again, in fragments where it has grown.
@@ -590,7 +590,10 @@ var mutations = []mutation{
 // mutate changes a scene by one to three mutations, those of frames first.
 func mutate(r *rand.Rand, from *scene, others []*scene) *scene {
 	s := from.clone()
-	var ms []mutation
+	ms := []mutation{mutations[r.IntN(6)]} // for what has no frames
+	if s.raw == nil {
+		ms = nil
+	}
 	for range 1 + r.IntN(3) {
 		ms = append(ms, mutations[r.IntN(len(mutations))])
 	}
