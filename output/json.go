@@ -165,8 +165,16 @@ type keyTable struct {
 }
 
 type fieldKey struct {
-	text string // `"name":`
+	text string // `,"name":`
 	id   int
+}
+
+// begin appends the name, after a comma where a member came before.
+func (k *fieldKey) begin(dst []byte, comma bool) []byte {
+	if comma {
+		return append(dst, k.text...)
+	}
+	return append(dst, k.text[1:]...)
 }
 
 var (
@@ -202,7 +210,7 @@ func growKeys() *keyTable {
 		return id
 	}
 	for _, f := range record.Fields() {
-		t.of = append(t.of, fieldKey{string(appendJSONString(nil, f.Key())) + ":", number(f.Key())})
+		t.of = append(t.of, fieldKey{"," + string(appendJSONString(nil, f.Key())) + ":", number(f.Key())})
 	}
 	set := func(names []string) []uint64 {
 		bits := make([]uint64, keyWords)
@@ -224,13 +232,16 @@ const keyWords = 16
 type encoder struct {
 	r    *record.Record
 	keys *keyTable
+	// careful says that a name came twice in an object of this record: from then on each object is looked through before
+	// it is written, so that objects in one another are not written again and again.
+	careful bool
 }
 
-func (e *encoder) key(f *record.Field) fieldKey {
+func (e *encoder) key(f *record.Field) *fieldKey {
 	if f.ID() >= len(e.keys.of) {
 		e.keys = growKeys()
 	}
-	return e.keys.of[f.ID()]
+	return &e.keys.of[f.ID()]
 }
 
 // next is the index of the sibling after node j.
@@ -238,36 +249,46 @@ func (e *encoder) next(j int) int { return max(int(e.r.Nodes[j].End), j+1) }
 
 // members appends the nodes from first to end and their siblings as members; comma says that one came before.
 func (e *encoder) members(dst []byte, first, end int, reserved []uint64, comma bool) []byte {
-	if !e.regular(first, end, reserved) {
+	if e.careful && !e.regular(first, end, reserved) {
 		return e.irregular(dst, first, end, reserved, comma)
 	}
+	var seen [keyWords]uint64
+	copy(seen[:], reserved)
+	start, more := len(dst), comma
+	nodes := e.r.Nodes
 	for j := first; j < end; {
-		n := &e.r.Nodes[j]
-		if !present(n) {
+		f := nodes[j].Field
+		k := e.key(f)
+		if k.id >= keyWords*64 || seen[k.id/64]&(1<<(k.id%64)) != 0 {
+			e.careful = true
+			return e.irregular(dst[:start], first, end, reserved, comma)
+		}
+		seen[k.id/64] |= 1 << (k.id % 64)
+		if !f.List {
+			if present(&nodes[j]) {
+				dst = k.begin(dst, more)
+				dst = e.value(dst, j)
+				more = true
+			}
 			j = e.next(j)
 			continue
 		}
-		if comma {
-			dst = append(dst, ',')
-		}
-		comma = true
-		dst = append(dst, e.key(n.Field).text...)
-		if !n.Field.List {
-			dst = e.value(dst, j)
-			j = e.next(j)
-			continue
-		}
-		dst = append(dst, '[')
-		for k := j; j < end && e.r.Nodes[j].Field == n.Field; j = e.next(j) {
-			if !present(&e.r.Nodes[j]) {
+		open := false
+		for ; j < end && nodes[j].Field == f; j = e.next(j) {
+			switch {
+			case !present(&nodes[j]):
 				continue
-			}
-			if j > k {
+			case open:
 				dst = append(dst, ',')
+			default:
+				dst = append(k.begin(dst, more), '[')
+				open, more = true, true
 			}
 			dst = e.value(dst, j)
 		}
-		dst = append(dst, ']')
+		if open {
+			dst = append(dst, ']')
+		}
 	}
 	return dst
 }
@@ -533,6 +554,7 @@ func entryKey(n *record.Node) string {
 
 func appendScalar(dst []byte, n *record.Node, k record.Kind) []byte {
 	switch k {
+	case record.String:
 	case record.Uint:
 		return strconv.AppendUint(dst, uint64(n.Num), 10)
 	case record.Int:
@@ -628,45 +650,61 @@ var jsonPlain = func() (t [256]bool) {
 // (DEL, C1, U+2028, bidirectional controls ...), so that a line may be shown on a terminal; an octet that is not UTF-8
 // becomes U+FFFD. < > & stay as they are.
 func appendJSONString(dst []byte, s string) []byte {
+	i := jsonRun(s, 0)
+	if i == len(s) {
+		dst = append(dst, '"')
+		dst = append(dst, s...)
+		return append(dst, '"')
+	}
 	dst = append(dst, '"')
 	start := 0
-	for i := 0; i < len(s); {
-		// Eight octets at a time: a top bit of bad says that one of them may need a closer look (a borrow from a
-		// neighbour may raise it too, which costs time only).
-		for i+8 <= len(s) {
-			t := s[i : i+8]
-			x := uint64(t[0]) | uint64(t[1])<<8 | uint64(t[2])<<16 | uint64(t[3])<<24 |
-				uint64(t[4])<<32 | uint64(t[5])<<40 | uint64(t[6])<<48 | uint64(t[7])<<56
-			const ones, tops = 0x0101010101010101, 0x8080808080808080
-			bad := x | (x - ones*0x20) | (x ^ ones*'"' - ones) | (x ^ ones*'\\' - ones) | (x ^ ones*0x7f - ones)
-			if bad&tops != 0 {
-				break
-			}
-			i += 8
-		}
-		if i == len(s) {
-			break
-		}
-		c := s[i]
-		if jsonPlain[c] {
-			i++
-			continue
-		}
-		r, n := rune(c), 1
-		if c >= utf8.RuneSelf {
+	for i < len(s) {
+		r, n := rune(s[i]), 1
+		if r >= utf8.RuneSelf {
 			r, n = utf8.DecodeRuneInString(s[i:])
 			if strconv.IsPrint(r) && !(r == utf8.RuneError && n == 1) {
-				i += n
+				i = jsonRun(s, i+n)
 				continue
 			}
 		}
 		dst = append(dst, s[start:i]...)
 		dst = appendJSONRune(dst, r)
-		i += n
-		start = i
+		start = i + n
+		i = jsonRun(s, start)
 	}
 	dst = append(dst, s[start:]...)
 	return append(dst, '"')
+}
+
+// jsonRun skips octets that stand for themselves in a JSON string from i on, eight at a time as long as none of them may
+// be another (a borrow from a neighbour may make it look so too, which costs time only).
+func jsonRun(s string, i int) int {
+	for i+8 <= len(s) {
+		if !jsonWord(s[i : i+8]) {
+			for jsonPlain[s[i]] {
+				if i++; i == len(s) {
+					break
+				}
+			}
+			return i
+		}
+		i += 8
+	}
+	if i < len(s) && len(s) >= 8 && jsonWord(s[len(s)-8:]) {
+		return len(s)
+	}
+	for i < len(s) && jsonPlain[s[i]] {
+		i++
+	}
+	return i
+}
+
+// jsonWord reports whether eight octets surely stand for themselves.
+func jsonWord(t string) bool {
+	x := uint64(t[0]) | uint64(t[1])<<8 | uint64(t[2])<<16 | uint64(t[3])<<24 |
+		uint64(t[4])<<32 | uint64(t[5])<<40 | uint64(t[6])<<48 | uint64(t[7])<<56
+	const ones, tops = 0x0101010101010101, 0x8080808080808080
+	return (x|(x-ones*0x20)|(x^ones*'"'-ones)|(x^ones*'\\'-ones)|(x^ones*0x7f-ones))&tops == 0
 }
 
 // appendJSONRune appends one character that cannot stand for itself.
