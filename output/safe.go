@@ -45,20 +45,24 @@ func isSafe(s string) bool {
 
 // plainRun skips octets that stand for themselves from i on, eight at a time as long as none of them may be another.
 func plainRun(s string, i int) int {
-	for i+8 <= len(s) {
-		t := s[i : i+8]
-		x := uint64(t[0]) | uint64(t[1])<<8 | uint64(t[2])<<16 | uint64(t[3])<<24 |
-			uint64(t[4])<<32 | uint64(t[5])<<40 | uint64(t[6])<<48 | uint64(t[7])<<56
-		const ones, tops = 0x0101010101010101, 0x8080808080808080
-		if (x|(x-ones*0x20)|(x^ones*'\\'-ones)|(x^ones*0x7f-ones))&tops != 0 {
-			break
-		}
+	for i+8 <= len(s) && plainWord(s[i:i+8]) {
 		i += 8
+	}
+	if i < len(s) && i+8 > len(s) && len(s) >= 8 && plainWord(s[len(s)-8:]) {
+		return len(s)
 	}
 	for i < len(s) && plain[s[i]] {
 		i++
 	}
 	return i
+}
+
+// plainWord reports whether eight octets surely stand for themselves.
+func plainWord(t string) bool {
+	x := uint64(t[0]) | uint64(t[1])<<8 | uint64(t[2])<<16 | uint64(t[3])<<24 |
+		uint64(t[4])<<32 | uint64(t[5])<<40 | uint64(t[6])<<48 | uint64(t[7])<<56
+	const ones, tops = 0x0101010101010101, 0x8080808080808080
+	return (x|(x-ones*0x20)|(x^ones*'\\'-ones)|(x^ones*0x7f-ones))&tops == 0
 }
 
 // AppendSafe appends Safe(s).

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"github.com/mcxdump/mcxdump/decode/record"
 )
@@ -235,22 +236,48 @@ func title(s string) string {
 	return string(s[0]-32) + s[1:]
 }
 
+// treeField is what the tree has to know of a field.
+type treeField struct {
+	title string // fit to be printed
+	entry bool   // of a Map: the node has its name
+	list  bool   // an object of a list, which may be a pair of name and value
+}
+
+var treeFields atomic.Pointer[[]treeField]
+
+// treeFieldOf looks a field up; the register is complete after package initialisation, but a test may add to it.
+func treeFieldOf(f *record.Field) *treeField {
+	if t := treeFields.Load(); t != nil && f.ID() < len(*t) {
+		return &(*t)[f.ID()]
+	}
+	var t []treeField
+	for _, f := range record.Fields() {
+		p := f.Parent()
+		t = append(t, treeField{Safe(f.Title), p != nil && p.Kind == record.Map && p.Entry() == f, f.Kind == record.Object && f.List})
+	}
+	treeFields.Store(&t)
+	return &t[f.ID()]
+}
+
 func (w *treeWriter) node(j, depth int) {
 	n := &w.r.Nodes[j]
+	f := treeFieldOf(n.Field)
 	w.indent(depth)
 	generated := n.Flags&record.Generated != 0 && n.Flags&record.HasRange == 0 && w.r.Type == record.Message
-	if name, value := w.pair(j); value != nil {
-		w.pairLine(j, name, value, depth)
-		return
+	if f.list {
+		if name, value := w.pair(j); value != nil {
+			w.pairLine(j, name, value, depth)
+			return
+		}
 	}
 	if generated {
 		w.str("[")
 	}
-	if p := n.Field.Parent(); p != nil && p.Kind == record.Map && p.Entry() == n.Field {
+	if f.entry {
 		w.wire(n.Key)
 	} else {
 		w.sgr(bold)
-		w.wire(n.Field.Title)
+		w.str(f.title)
 		w.plain()
 	}
 	var block string
@@ -262,7 +289,7 @@ func (w *treeWriter) node(j, depth int) {
 		w.str(": ")
 		block = w.value(n, k)
 	}
-	if k == record.Object && n.Str == "" {
+	if k == record.Object && n.Field.List && n.Str == "" {
 		w.label(j)
 	}
 	if n.Field.Kind == record.Protected {
@@ -273,7 +300,9 @@ func (w *treeWriter) node(j, depth int) {
 	}
 	w.octets(n)
 	w.str("\n")
-	w.block(block, depth+1)
+	if block != "" {
+		w.block(block, depth+1)
+	}
 	w.findingsAt(j, depth+1)
 	for c := j + 1; c < int(n.End); c = max(int(w.r.Nodes[c].End), c+1) {
 		w.node(c, depth+1)
@@ -311,7 +340,7 @@ func (w *treeWriter) findingsAt(j, depth int) {
 func (w *treeWriter) pair(j int) (name, value *record.Node) {
 	nodes := w.r.Nodes
 	n := &nodes[j]
-	if n.Field.Kind != record.Object || !n.Field.List || int(n.End) != j+3 || nodes[j+1].End != int32(j+2) {
+	if int(n.End) != j+3 || nodes[j+1].End != int32(j+2) {
 		return nil, nil
 	}
 	name, value = &nodes[j+1], &nodes[j+2]
@@ -343,20 +372,21 @@ var labels = [...]string{"name", "path", "uri", "id"}
 
 // label appends the member that names an object of a list.
 func (w *treeWriter) label(j int) {
-	if !w.r.Nodes[j].Field.List {
-		return
-	}
-	for _, key := range labels {
-		for c := j + 1; c < int(w.r.Nodes[j].End); c = max(int(w.r.Nodes[c].End), c+1) {
-			n := &w.r.Nodes[c]
-			if n.Field.Key() != key || n.Field.Kind != record.String || n.Flags&record.HasValue == 0 || n.Str == "" || len(n.Str) > 200 {
-				continue
-			}
-			w.str(": ")
-			w.wire(n.Str)
-			w.dst = appendMarks(w.dst, n)
-			return
+	best, node := len(labels), -1
+	for c := j + 1; c < int(w.r.Nodes[j].End) && best > 0; c = max(int(w.r.Nodes[c].End), c+1) {
+		n := &w.r.Nodes[c]
+		if n.Field.Kind != record.String || n.Flags&record.HasValue == 0 || n.Str == "" || len(n.Str) > 200 {
+			continue
 		}
+		if i := slices.Index(labels[:best], n.Field.Key()); i >= 0 {
+			best, node = i, c
+		}
+	}
+	if node >= 0 {
+		n := &w.r.Nodes[node]
+		w.str(": ")
+		w.wire(n.Str)
+		w.dst = appendMarks(w.dst, n)
 	}
 }
 
@@ -368,7 +398,7 @@ func container(k record.Kind) bool {
 func (w *treeWriter) value(n *record.Node, k record.Kind) (block string) {
 	switch k {
 	case record.String, record.Object, record.Map, record.Protected, record.Addr:
-		if strings.IndexByte(strings.TrimRight(n.Str, "\r\n"), '\n') >= 0 {
+		if strings.IndexByte(n.Str, '\n') >= 0 && strings.IndexByte(strings.TrimRight(n.Str, "\r\n"), '\n') >= 0 {
 			block = n.Str
 			w.dst = strconv.AppendInt(w.dst, int64(len(n.Str)), 10)
 			w.str(" octets of text")
@@ -394,7 +424,9 @@ func (w *treeWriter) value(n *record.Node, k record.Kind) (block string) {
 			w.dst = record.Value{Kind: k, Num: n.Num, Valid: true}.AppendText(w.dst)
 		}
 	}
-	w.dst = appendMarks(w.dst, n)
+	if n.Flags&(record.Cut|record.Withheld) != 0 {
+		w.dst = appendMarks(w.dst, n)
+	}
 	return block
 }
 
