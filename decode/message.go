@@ -18,9 +18,11 @@ type message struct {
 	parts []Part // leaf bodies, depth-first
 	homes []home
 	http  bool
-	src   int // source that the message's octets are in
-	base  int // and where in it they begin
-	depth int
+	// secret is set when a header field may hold a credential or a token.
+	secret bool
+	src    int // source that the message's octets are in
+	base   int // and where in it they begin
+	depth  int
 }
 
 // home is where the content of a part lies: in the message's source, or in a decoded one.
@@ -221,6 +223,7 @@ func (w *worker) sip(depth, src, base int, data []byte, datagram bool) bool {
 			w.diag(m, d, "", 0)
 		}
 	}
+	m.secret = headersMayHoldSecret(&m.sip)
 	w.secrets(m)
 	w.learnHeaders(m)
 	from := len(w.rec.Nodes)
@@ -235,11 +238,11 @@ func (w *worker) sip(depth, src, base int, data []byte, datagram bool) bool {
 	w.b.Close()
 	w.bodies(m)
 	w.check(m, from, first)
-	if len(w.c.words) == 0 {
+	if len(w.c.words) == 0 && !w.skim {
 		if m.sip.Request {
 			w.c.Say(text(m.sip.Bytes(m.sip.RequestURI)))
 		} else if cseq, err := sipparse.ParseCSeq(m.sip.Value(sipparse.HdrCSeq)); err == nil {
-			w.c.Say("answer to " + text(cseq.Method.In(m.sip.Value(sipparse.HdrCSeq))))
+			w.c.Say(w.c.join("answer to ", text(cseq.Method.In(m.sip.Value(sipparse.HdrCSeq)))))
 		}
 	}
 	return true
@@ -279,6 +282,9 @@ func severity(s sipparse.Severity) record.Severity {
 // bodies splits the MIME tree and hands every leaf to its dissector.
 func (w *worker) bodies(m *message) {
 	m.parts = m.parts[:0]
+	if w.skim && w.opt.Monitor == nil && !m.sip.MayCarryMessage() {
+		return // a Monitor counts what is wrong with the parts
+	}
 	w.mime(m, m.split.Parts(&m.sip, sipparse.Limits{Parts: w.opt.Limits.Parts}))
 }
 

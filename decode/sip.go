@@ -428,7 +428,7 @@ func (w *worker) headers(m *message) {
 		}
 		b.Str(fSIPHeaderName, text(m.sip.Bytes(h.Name)), m.place(h.Name))
 		v, cut := m.value(h), false
-		if mayHoldSecret(h.ID, v) {
+		if m.secret && mayHoldSecret(h.ID, v) {
 			v, cut = scrub(h.ID, v, w.opt.ShowSecrets)
 		}
 		if n := b.Str(fSIPHeaderValue, v, m.place(h.Value)); n != nil && cut {

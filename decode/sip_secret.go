@@ -88,6 +88,26 @@ func mayHoldSecret(id sipparse.HeaderID, v string) bool {
 	return id == sipparse.HdrAuthorization || id == sipparse.HdrProxyAuthorization || id == sipparse.HdrWWWAuthenticate || id == sipparse.HdrProxyAuthenticate || strings.Contains(v, "eyJ")
 }
 
+// headersMayHoldSecret is mayHoldSecret for all header fields of a message at one look.
+func headersMayHoldSecret(m *sipparse.Message) bool {
+	return m.Has(sipparse.HdrAuthorization) || m.Has(sipparse.HdrProxyAuthorization) || m.Has(sipparse.HdrWWWAuthenticate) || m.Has(sipparse.HdrProxyAuthenticate) ||
+		mayHoldToken(m.Raw[:m.HeaderEnd])
+}
+
+// mayHoldToken tells whether octets hold "eyJ". The last of the three is the rarest in a header section.
+func mayHoldToken(b []byte) bool {
+	for from := 0; ; {
+		i := bytes.IndexByte(b[from:], 'J')
+		if i < 0 {
+			return false
+		}
+		if i += from; i >= 2 && b[i-1] == 'y' && b[i-2] == 'e' {
+			return true
+		}
+		from = i + 1
+	}
+}
+
 // scrub returns a header field's value without secrets.
 func scrub(id sipparse.HeaderID, v string, showSecrets bool) (string, bool) {
 	if showSecrets {
@@ -122,7 +142,7 @@ func scrub(id sipparse.HeaderID, v string, showSecrets bool) (string, bool) {
 
 // secrets masks credentials in the message's octets for hex dumps.
 func (w *worker) secrets(m *message) {
-	if w.opt.ShowSecrets || m.src < 0 || m.src >= len(w.rec.Sources) {
+	if w.opt.ShowSecrets || m.src < 0 || m.src >= len(w.rec.Sources) || !m.secret {
 		return
 	}
 	for i := range m.sip.Headers {

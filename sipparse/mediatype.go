@@ -23,6 +23,19 @@ func ParseMediaType(b []byte) (MediaType, error) {
 
 func parseMediaType(b []byte) (mt MediaType, e fault) {
 	mt.Raw = b
+	semi := bytes.IndexByte(b, ';')
+	if semi < 0 {
+		semi = len(b)
+	}
+	if mt.Full = common(b[:semi]); mt.Full != "" {
+		if semi < len(b) {
+			mt.Params = span(semi+1, len(b))
+			if n, _ := cleanParams(b, semi, ""); n != len(b) {
+				checkParams(b, semi+1, len(b), &e)
+			}
+		}
+		return mt, e
+	}
 	var buf [maxMediaType]byte
 	name, end, e := scanMediaType(b, buf[:0])
 	if end < len(b) {
@@ -73,23 +86,35 @@ const maxMediaType = 255 // RFC 6838 4.2: 127 octets each side
 
 // intern saves an allocation for the types that mission critical traffic is made of.
 func intern(b []byte) string {
-	if s, ok := commonTypes[string(b)]; ok {
+	if s := common(b); s != "" {
 		return s
 	}
 	return string(b)
 }
 
-var commonTypes = func() map[string]string {
-	m := make(map[string]string)
+// common is one of the common types as a string, "" for any other.
+func common(b []byte) string {
+	if len(b) < len(commonTypes) {
+		for _, s := range commonTypes[len(b)] {
+			if string(b) == s {
+				return s
+			}
+		}
+	}
+	return ""
+}
+
+// commonTypes are they by length.
+var commonTypes = func() (t [64][]string) {
 	for _, s := range []string{
 		"application/sdp", "multipart/mixed", "message/sip", "message/sipfrag", "text/plain", "application/pidf+xml",
 		"application/vnd.3gpp.mcptt-info+xml", "application/vnd.3gpp.mcvideo-info+xml", "application/vnd.3gpp.mcdata-info+xml",
 		"application/vnd.3gpp.mcptt-signed+xml", "application/poc-settings+xml", "application/mikey",
 		"application/resource-lists+xml", "application/vnd.3gpp.mcptt-affiliation-command+xml", "application/vnd.3gpp.mcptt-location-info+xml",
 	} {
-		m[s] = s
+		t[len(s)] = append(t[len(s)], s)
 	}
-	return m
+	return t
 }()
 
 // Multipart tells whether the type is a multipart, RFC 2046 5.1.

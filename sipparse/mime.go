@@ -94,6 +94,7 @@ type Splitter struct {
 	ids     map[string]bool // the same, when they are many
 	msg     Message         // for the header of a part
 	delim   []byte          // delimiters of the multiparts that are open
+	cids    texts           // Content-IDs of earlier messages
 }
 
 // What a Splitter keeps for the next message at most.
@@ -128,7 +129,7 @@ func (sp *Splitter) Content(raw []byte, body Span, ct, cid, disp, cte []byte, l 
 }
 
 // grow adds a part to the list and gives it, with the path of a root. Of what an earlier message left there, it has the
-// memory of headers and diagnostics, and the Content-ID to compare with.
+// memory of headers and diagnostics.
 func (sp *Splitter) grow() *Part {
 	n := len(sp.parts)
 	if n == cap(sp.parts) {
@@ -137,7 +138,7 @@ func (sp *Splitter) grow() *Part {
 	}
 	sp.parts = sp.parts[:n+1]
 	p := &sp.parts[n]
-	*p = Part{Path: "1", Parent: -1, ContentID: p.ContentID, Headers: p.Headers[:0], Diags: p.Diags[:0]}
+	*p = Part{Path: "1", Parent: -1, Headers: p.Headers[:0], Diags: p.Diags[:0]}
 	return p
 }
 
@@ -176,14 +177,10 @@ func (sp *Splitter) describe(p *Part, ct, cid, disp, cte []byte) {
 		} else {
 			p.diag(DiagContentIDSyntax, p.Off, 0, clip(cid))
 		}
-		if p.ContentID != string(id) {
-			p.ContentID = string(id)
-		}
+		p.ContentID = sp.cids.text(id)
 		if sp.known(p.ContentID) {
 			p.diag(DiagDuplicateContentID, p.Off, 0, clip(id))
 		}
-	} else {
-		p.ContentID = ""
 	}
 	if i := bytes.IndexByte(disp, ';'); i >= 0 {
 		disp = disp[:i]
@@ -403,14 +400,12 @@ func (sp *Splitter) part(p *Part, body []byte, base, start, end int) {
 // begins at next, closing is the closing delimiter.
 func findDelimiter(b []byte, from int, delim []byte) (end, next int, closing, found bool) {
 	start := from
-	for from <= len(b) {
-		i := bytes.Index(b[from:], delim)
-		if i < 0 {
-			return 0, 0, false, false
-		}
-		i += from
-		from = i + 1
-		if i > 0 && b[i-1] != '\n' {
+	if from > 0 && from <= len(b) && b[from-1] != '\n' {
+		from = nextLine(b, from)
+	}
+	for ; from <= len(b); from = nextLine(b, from) {
+		i := from
+		if len(b)-i < len(delim) || b[i] != '-' || b[i+1] != '-' || !bytes.Equal(b[i:i+len(delim)], delim) {
 			continue
 		}
 		j := i + len(delim)
@@ -445,6 +440,14 @@ func findDelimiter(b []byte, from int, delim []byte) (end, next int, closing, fo
 		return max(end, start), j, closing, true
 	}
 	return 0, 0, false, false
+}
+
+// nextLine is the offset behind the next LF, more than len(b) when there is none.
+func nextLine(b []byte, from int) int {
+	if nl := bytes.IndexByte(b[from:], '\n'); nl >= 0 {
+		return from + nl + 1
+	}
+	return len(b) + 1
 }
 
 func goodBoundary[T string | []byte](s T) bool {

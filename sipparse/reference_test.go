@@ -2,6 +2,7 @@ package sipparse
 
 import (
 	"bytes"
+	"math/rand/v2"
 	"regexp"
 	"testing"
 )
@@ -165,4 +166,130 @@ func FuzzParse(f *testing.F) {
 			t.Fatal("a message that was used before is parsed otherwise")
 		}
 	})
+}
+
+// slowDelimiter finds a delimiter line wherever its octets stand.
+func slowDelimiter(b []byte, from int, delim []byte) (end, next int, closing, found bool) {
+	start := from
+	for from <= len(b) {
+		i := bytes.Index(b[from:], delim)
+		if i < 0 {
+			return 0, 0, false, false
+		}
+		i += from
+		from = i + 1
+		if i > 0 && b[i-1] != '\n' {
+			continue
+		}
+		j := i + len(delim)
+		closing = bytes.HasPrefix(b[j:], []byte("--"))
+		if closing {
+			j += 2
+		}
+		rest := bytes.TrimLeft(b[j:], " \t")
+		j = len(b) - len(rest)
+		switch {
+		case len(rest) == 0:
+		case rest[0] == '\n':
+			j++
+		case bytes.HasPrefix(rest, []byte("\r\n")):
+			j += 2
+		case string(rest) == "\r":
+			j++
+		case !closing:
+			continue
+		}
+		head := b[:i]
+		head = bytes.TrimSuffix(head, []byte("\n"))
+		if len(head) > 0 && len(head) < i {
+			head = bytes.TrimSuffix(head, []byte("\r"))
+		}
+		return max(len(head), start), j, closing, true
+	}
+	return 0, 0, false, false
+}
+
+func TestFindDelimiter(t *testing.T) {
+	words := []string{"--b", "--b", "--", "-", "b", "\r\n", "\n", "\r", " ", "\t", "x", "--b--\r\n", "--b\r\n", "--bb\n"}
+	rnd := rand.New(rand.NewPCG(7, 8))
+	found := 0
+	for range 200000 {
+		var b []byte
+		for range rnd.IntN(10) {
+			b = append(b, words[rnd.IntN(len(words))]...)
+		}
+		from := rnd.IntN(len(b) + 1)
+		delim := []byte("--b")
+		if rnd.IntN(8) == 0 {
+			delim = []byte("--b\nb")
+		}
+		e1, n1, c1, f1 := findDelimiter(b, from, delim)
+		e2, n2, c2, f2 := slowDelimiter(b, from, delim)
+		if e1 != e2 || n1 != n2 || c1 != c2 || f1 != f2 {
+			t.Fatalf("%q from %d: %d %d %v %v, not %d %d %v %v", b, from, e1, n1, c1, f1, e2, n2, c2, f2)
+		}
+		if f1 {
+			found++
+		}
+	}
+	if found < 10000 {
+		t.Error("only", found, "found")
+	}
+}
+
+// TestCommonTypes holds the quick look at a common media type to the scanner.
+func TestCommonTypes(t *testing.T) {
+	words := []string{"application/sdp", "multipart/mixed", "text/plain", "Text/plain", "application", "/", ";", ";", "boundary=", "\"", "x", " ", "\r\n ", "=", ",", "\\", "application/mikey"}
+	rnd := rand.New(rand.NewPCG(9, 8))
+	quick := 0
+	for range 200000 {
+		var b []byte
+		if rnd.IntN(2) == 0 {
+			b = append(b, "multipart/mixed"...)
+		}
+		for range rnd.IntN(7) {
+			b = append(b, words[rnd.IntN(len(words))]...)
+		}
+		got, e1 := parseMediaType(b)
+		want := MediaType{Raw: b}
+		name, end, e2 := scanMediaType(b, nil)
+		if end < len(b) {
+			want.Params = span(end+1, len(b))
+		}
+		if e2.ID != DiagMediaType || bytes.IndexByte(name, '/') < 0 {
+			want.Full = string(name)
+		}
+		if got.Full != want.Full || got.Params != want.Params || e1 != e2 {
+			t.Fatalf("%q: %q %v %v, not %q %v %v", b, got.Full, got.Params, e1, want.Full, want.Params, e2)
+		}
+		if common(b[:end]) != "" {
+			quick++
+		}
+	}
+	if quick < 10000 {
+		t.Error("only", quick, "were common")
+	}
+}
+
+func TestTexts(t *testing.T) {
+	var ts texts
+	rnd := rand.New(rand.NewPCG(3, 8))
+	for range 20000 {
+		b := make([]byte, rnd.IntN(140))
+		for i := range b {
+			b[i] = byte('a' + rnd.IntN(2))
+		}
+		want := string(b)
+		got := ts.text(b)
+		for i := range b {
+			b[i] = 0 // the string is not made of these octets
+		}
+		if got != want {
+			t.Fatalf("%q, not %q", got, want)
+		}
+	}
+	b := []byte("mcpttinfo@alice")
+	if n := testing.AllocsPerRun(100, func() { ts.text(b) }); n != 0 {
+		t.Error(n, "allocations")
+	}
 }
