@@ -259,3 +259,28 @@ func FuzzDissect(f *testing.F) {
 		dissectWith(t, bt, bt.Types[0], data, everything(), []Part{{Path: "2", ContentID: "b1@example.org", Data: plain}})
 	})
 }
+
+// A secret under its name is withheld also where it stands in JSON that is cut off, or in text.
+func TestTextWithholds(t *testing.T) {
+	for _, x := range []struct{ typ, body string }{
+		{"application/json", `{"access_token":"opaquesecret","refresh_token":"opaquesecret`},
+		{"text/plain", `<UserDecryptKey>opaquesecret</UserDecryptKey>`},
+		{"text/plain", `grant_type=x&client_secret=opaquesecret&x`},
+	} {
+		for _, show := range []bool{false, true} {
+			bt := bodyByType(x.typ)
+			o := everything()
+			o.ShowSecrets = show
+			r, _ := dissectWith(t, bt, x.typ, []byte(x.body), o, nil)
+			var text string
+			for i := range r.Nodes {
+				if r.Nodes[i].Field == textField {
+					text = r.Nodes[i].Str
+				}
+			}
+			if strings.Contains(text, "opaquesecret") != show || !show && (!strings.Contains(text, "withheld]") || len(r.Sources[0].Masked) == 0) {
+				t.Errorf("%s, shown %v: %q, masked %v", x.typ, show, text, r.Sources[0].Masked)
+			}
+		}
+	}
+}

@@ -33,8 +33,25 @@ func looksLikeJSON(b []byte) bool {
 	return len(b) > 1 && len(b) <= 1<<20 && (b[0] == '{' && b[len(b)-1] == '}' || b[0] == '[' && b[len(b)-1] == ']') && utf8.Valid(b) && json.Valid(b)
 }
 
+// dissectText shows text. What stands under the name of a secret in it is withheld: it may be JSON or XML that is damaged
+// or goes by another name.
 func dissectText(c *Context, p *Part) {
-	c.put(textField, p.Data, p.Place(0, len(p.Data)))
+	text, done := p.Data, 0
+	var out []byte
+	if !c.ShowSecrets() {
+		for _, r := range record.PlainSecrets(p.Data) {
+			from, to := int(r.Off), int(r.Off+r.Len)
+			c.mask(p.Src, p.Off+from, to-from)
+			out = append(out, withheldText(p.Data[done:to], from-done, to-done)...)
+			done = to
+		}
+	}
+	if done > 0 {
+		text = append(out, p.Data[done:]...)
+	}
+	if n := c.put(textField, text, p.Place(0, len(p.Data))); n != nil && done > 0 {
+		n.Flags |= record.Withheld
+	}
 	if len(p.Data) > 0 {
 		c.Say("text")
 	}
@@ -93,7 +110,7 @@ func dissectForm(c *Context, p *Part) {
 		if len(pair) == 0 || len(seen) >= 256 {
 			continue
 		}
-		secret := secretMember(key) && !c.ShowSecrets() && len(value) > 0
+		secret := record.SecretMember(key) && !c.ShowSecrets() && len(value) > 0
 		if secret {
 			c.mask(p.Src, p.Off+voff, len(value))
 		}
@@ -137,7 +154,7 @@ func (c *Context) jsonSecrets(p *Part) (text []byte, withheld bool) {
 		}
 		e := jsonEnd(b, i)
 		j := skipJSONSpace(b, e)
-		if j < len(b) && b[j] == ':' && secretMember(jsonText(string(b[i:e]))) {
+		if j < len(b) && b[j] == ':' && record.SecretMember(jsonText(string(b[i:e]))) {
 			v := skipJSONSpace(b, j+1)
 			end := v
 			if v < len(b) && b[v] == '"' {
@@ -157,13 +174,4 @@ func (c *Context) jsonSecrets(p *Part) (text []byte, withheld bool) {
 		return b, false
 	}
 	return append(out, b[done:]...), true
-}
-
-func secretMember(name string) bool {
-	switch name {
-	case "access_token", "refresh_token", "id_token", "code", "code_verifier", "password", "client_secret", "subject_token", "actor_token", "assertion",
-		"id_token_hint", "device_code":
-		return true
-	}
-	return false
 }

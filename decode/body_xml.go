@@ -383,13 +383,8 @@ func secretElement(d *xmlDoc, n int32) bool {
 		if n <= 0 {
 			return false
 		}
-		switch local := d.nodes[n].local; string(local) {
-		case "UserDecryptKey", "UserSigningKeySSK", "NewTransportKey", "NewIntegrityKey", "password", "Password", "pwd":
+		if record.SecretElement(string(d.nodes[n].local)) {
 			return true
-		default:
-			if bytes.HasSuffix(local, []byte("access-token")) {
-				return true
-			}
 		}
 		n = d.nodes[n].parent
 	}
@@ -424,7 +419,7 @@ func (c *Context) treeAttrs(d *xmlDoc, n int32, t *treeFields) {
 				key = string(a.Prefix) + ":" + key
 			}
 			if e := c.B.Entry(t.attrs, key, "", d.attrPlace(a)); e != nil {
-				if secretMember(string(a.Local)) && !c.ShowSecrets() {
+				if record.SecretMember(string(a.Local)) && !c.ShowSecrets() {
 					c.setText(e, withheldText(a.Value, 0, len(a.Value)))
 					e.Flags |= record.Withheld
 				} else {
@@ -432,7 +427,7 @@ func (c *Context) treeAttrs(d *xmlDoc, n int32, t *treeFields) {
 				}
 			}
 		}
-		if secretMember(string(a.Local)) && !c.ShowSecrets() {
+		if record.SecretMember(string(a.Local)) && !c.ShowSecrets() {
 			c.mask(d.p.Src, d.p.Off+a.ValOff, a.ValEnd-a.ValOff)
 		}
 	}

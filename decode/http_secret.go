@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"github.com/mcxdump/mcxdump/decode/flow"
+
+	"github.com/mcxdump/mcxdump/decode/record"
 )
 
 // A cut is a stretch [from, to) of a text that is withheld.
@@ -23,7 +25,7 @@ func uriSecrets(s string, list []cut) []cut {
 		}
 		if name, _, ok := strings.Cut(s[i:end], "="); ok {
 			at := i + len(name) + 1
-			if secretMember(string(unescape([]byte(name)))) && end > at {
+			if record.SecretMember(string(unescape([]byte(name)))) && end > at {
 				list = append(list, signatureOnly(s, at, end))
 			} else {
 				list = jwsSecrets(s[:end], at, list)

@@ -609,7 +609,8 @@ func (w *treeWriter) masked(i int) [][2]int {
 		return nil
 	}
 	var out [][2]int
-	for _, m := range w.r.Sources[i].Masked {
+	// What no dissector could read may hold secrets too.
+	for _, m := range append(record.PlainSecrets(w.r.Sources[i].Data), w.r.Sources[i].Masked...) {
 		size := uint64(len(w.r.Sources[i].Data))
 		if from, to := uint64(m.Off), min(uint64(m.Off)+uint64(m.Len), size); from < to {
 			out = append(out, [2]int{int(from), int(to)})
