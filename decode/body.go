@@ -97,6 +97,8 @@ type Context struct {
 	ring  *keys.Ring
 	q     keys.Query
 
+	mikeys   *mikeyMemory // nil: every message is read in memory of its own
+	seals    *sealMemory  // nil: so is everything that is encrypted
 	strings  *stringArena // nil: every string on its own
 	web      *flow.HTTP   // the HTTP message being decoded; nil for SIP and a lone body
 	learns   bool         // the message may bring key material: it is HTTP, or a body by itself

@@ -129,17 +129,17 @@ func (c *Context) config(d *xmlDoc, root int32) bool {
 	}
 	for _, k := range mikeys {
 		c.B.Open(cfgKeys, d.place(k))
-		c.put(cfgKeyIn, d.nodes[k].local, d.p.Place(d.nodes[k].off, 0))
+		c.put(cfgKeyIn, d.nodes[k].local, d.p.Place(d.pos(k, xmlOff), 0))
 		p := *d.p
-		nd := &d.nodes[k]
+		from, to := d.pos(k, xmlTextOff), d.pos(k, xmlTextEnd)
 		p.Data = d.text(k)
-		p.Off = d.p.Off + nd.textOff
+		p.Off = d.p.Off + from
 		ok := true
-		if i := bytes.Index(d.p.Data[nd.textOff:nd.textEnd], p.Data); nd.exact && i >= 0 {
+		if i := bytes.Index(d.p.Data[from:to], p.Data); d.nodes[k].exact && i >= 0 {
 			p.Off += i
 		} else { // put together from pieces
 			src := c.B.Source(record.Source{Kind: record.Decoded, Name: "text of an element", Data: append([]byte(nil), p.Data...), Parent: d.p.Src,
-				ParentOff: uint32(d.p.Off + nd.textOff), ParentLen: uint32(nd.textEnd - nd.textOff)})
+				ParentOff: uint32(d.p.Off + from), ParentLen: uint32(to - from)})
 			ok = src >= 0
 			p.Src, p.Off = src, 0
 		}
@@ -179,8 +179,8 @@ type cfgRun struct {
 }
 
 func (r *cfgRun) attr(n int32, name string, f *record.Field) string {
-	a := r.d.attrOf(n, name)
-	if a == nil {
+	a, ok := r.d.attrOf(n, name)
+	if !ok {
 		return ""
 	}
 	if f.Kind == record.Uint {
@@ -195,8 +195,8 @@ func (r *cfgRun) attr(n int32, name string, f *record.Field) string {
 
 // below finds the first element of a name below another, at any depth.
 func (r *cfgRun) below(n int32, local string) int32 {
-	nd := &r.d.nodes[n]
-	for k := n + 1; int(k) < len(r.d.nodes) && r.d.nodes[k].off < nd.end; k++ {
+	end := r.d.pos(n, xmlEnd)
+	for k := n + 1; int(k) < len(r.d.nodes) && r.d.pos(k, xmlOff) < end; k++ {
 		if strings.EqualFold(string(r.d.nodes[k].local), local) {
 			return k
 		}
@@ -336,7 +336,7 @@ func (r *cfgRun) group(root int32) string {
 			if string(r.d.nodes[e].local) != "entry" {
 				continue
 			}
-			if a := r.d.attrOf(e, "uri"); a != nil {
+			if a, ok := r.d.attrOf(e, "uri"); ok {
 				if n < 1024 {
 					r.put(cfgMembers, a.Value, r.d.attrPlace(a))
 				}
@@ -376,7 +376,7 @@ func (r *cfgRun) failure(root int32) string {
 		if w := xcapConditions[name]; w != "" {
 			r.B.Str(cfgErrorWords, w, record.Place{})
 		}
-		if a := r.d.attrOf(k, "phrase"); a != nil {
+		if a, ok := r.d.attrOf(k, "phrase"); ok {
 			phrase = string(clip(a.Value, 200))
 			r.put(cfgErrorText, a.Value, r.d.attrPlace(a))
 		}
@@ -399,7 +399,7 @@ func (r *cfgRun) failure(root int32) string {
 func (r *cfgRun) diff(root int32) string {
 	n := 0
 	for k := range r.d.kids(root) {
-		if a := r.d.attrOf(k, "sel"); a != nil {
+		if a, ok := r.d.attrOf(k, "sel"); ok {
 			if n < 256 {
 				r.put(cfgChanged, a.Value, r.d.attrPlace(a))
 			}

@@ -195,10 +195,10 @@ func (r *kmsRun) element(n int32, outer bool) {
 	case "kmsrequest", "kmsresponse":
 		r.say(string(d.nodes[n].local))
 	}
-	if a := d.attrOf(n, "Version"); a != nil && (name == "kmsrequest" || name == "kmsresponse") && !r.once(kmsVersion) {
+	if a, ok := d.attrOf(n, "Version"); ok && (name == "kmsrequest" || name == "kmsresponse") && !r.once(kmsVersion) {
 		r.put(kmsVersion, a.Value, d.attrPlace(a))
 	}
-	if a := d.attrOf(n, "CacheNum"); a != nil && !r.once(kmsCacheNum) {
+	if a, ok := d.attrOf(n, "CacheNum"); ok && !r.once(kmsCacheNum) {
 		if v, err := strconv.ParseUint(string(trimSpace(a.Value)), 10, 63); err == nil {
 			r.B.Num(kmsCacheNum, int64(v), d.attrPlace(a))
 		}
@@ -442,13 +442,13 @@ func (r *kmsRun) certificate(n, sign int32) {
 	self := len(r.B.R.Nodes)
 	built := r.B.Open(kmsCerts, d.place(n))
 	have := map[*record.Field]bool{}
-	if a := d.attrOf(n, "Version"); a != nil {
+	if a, ok := d.attrOf(n, "Version"); ok {
 		r.put(kmsCertVersion, a.Value, d.attrPlace(a))
 	}
-	if a := d.attrOf(n, "Role"); a != nil {
+	if a, ok := d.attrOf(n, "Role"); ok {
 		r.put(kmsCertRole, a.Value, d.attrPlace(a))
 	}
-	if a := d.attrOf(n, "IsSecurityGateway"); a != nil {
+	if a, ok := d.attrOf(n, "IsSecurityGateway"); ok {
 		v := string(trimSpace(a.Value))
 		r.B.Bool(kmsCertGateway, v == "true" || v == "1", d.attrPlace(a))
 	}
@@ -512,7 +512,7 @@ func (r *kmsRun) keySet(n int32) {
 	self := len(r.B.R.Nodes)
 	built := r.B.Open(kmsSets, d.place(n))
 	have := map[*record.Field]bool{}
-	if a := d.attrOf(n, "Version"); a != nil {
+	if a, ok := d.attrOf(n, "Version"); ok {
 		r.put(kmsSetVersion, a.Value, d.attrPlace(a))
 	}
 	user, kms, number := "", "", ""
@@ -588,12 +588,13 @@ func (r *kmsRun) userID(n int32) {
 
 // opaque shows that an element is there, and how long its content is.
 func (r *kmsRun) opaque(n int32, f *kmsOpaqueFields) {
-	nd := &r.d.nodes[n]
+	in := r.d.pos(n, xmlIn)
+	length := r.d.pos(n, xmlInEnd) - in
 	if !r.ShowSecrets() {
-		r.mask(r.d.p.Src, r.d.p.Off+nd.in, nd.inEnd-nd.in)
+		r.mask(r.d.p.Src, r.d.p.Off+in, length)
 	}
 	r.B.Open(f.self, r.d.place(n))
-	r.put(f.name, nd.local, r.d.p.Place(nd.off, 0))
-	r.B.Num(f.length, int64(max(nd.inEnd-nd.in, 0)), record.Place{})
+	r.put(f.name, r.d.nodes[n].local, r.d.p.Place(r.d.pos(n, xmlOff), 0))
+	r.B.Num(f.length, int64(max(length, 0)), record.Place{})
 	r.B.Close()
 }

@@ -80,9 +80,10 @@ func errText(err error) string {
 func (r *kmsRun) key(n int32, f *kmsKeyFields) (state string) {
 	d, nd := r.d, &r.d.nodes[n]
 	if !r.ShowSecrets() {
-		r.mask(d.p.Src, d.p.Off+nd.in, nd.inEnd-nd.in)
+		in := d.pos(n, xmlIn)
+		r.mask(d.p.Src, d.p.Off+in, d.pos(n, xmlInEnd)-in)
 	}
-	x := r.seen[nd.off]
+	x := r.seen[d.pos(n, xmlOff)]
 	wrapped := r.find(n, "encryptedkey") != 0 || r.find(n, "cipherdata") != 0
 	prot := record.Protection{Encrypted: wrapped}
 	switch {
@@ -172,7 +173,7 @@ func (r *kmsRun) keyMembers(n int32, f *kmsKeyFields, x *keys.XMLSeen) {
 // signature shows the verdict on a signature.
 func (r *kmsRun) signature(n int32, f *kmsSignatureFields) {
 	d := r.d
-	x := r.seen[d.nodes[n].off]
+	x := r.seen[d.pos(n, xmlOff)]
 	state, reason, hint := "no_key", record.ReasonNoKey.String(), "no InK or TrK is known"
 	if x == nil || x.Signature == nil {
 		if info := r.find(n, "keyinfo"); info != 0 {

@@ -454,7 +454,7 @@ func (r *infoRun) stray(d *xmlDoc, k int32, where string) {
 // element shows one known element.
 func (r *infoRun) element(d *xmlDoc, k int32, e *infoElement) {
 	s := r.s
-	typ := d.attrOf(k, "type")
+	typ, typed := d.attrOf(k, "type")
 	enc := int32(0)
 	for v := range d.kids(k) {
 		if d.is(v, nsXMLEnc, "EncryptedData") {
@@ -467,7 +467,7 @@ func (r *infoRun) element(d *xmlDoc, k int32, e *infoElement) {
 		return
 	}
 	if !e.kind.content() {
-		if typ != nil {
+		if typed {
 			r.Find("XML-09", record.Error, s.clause, fmt.Sprintf("attribute type is not defined for %s", e.xml), d.p, e.field(), d.attrPlace(typ))
 		}
 		r.plainElement(d, k, e, enc)
@@ -475,9 +475,9 @@ func (r *infoRun) element(d *xmlDoc, k int32, e *infoElement) {
 	}
 	whole := d.whole(k)
 	kind := ""
-	bare := e.kind == infoAny && typ == nil && d.nodes[k].first == 0 // the older, plain type
+	bare := e.kind == infoAny && !typed && d.nodes[k].first == 0 // the older, plain type
 	switch {
-	case typ != nil:
+	case typed:
 		kind = string(typ.Value)
 		if kind != "Normal" && kind != "Encrypted" {
 			r.Find("XML-03", record.Error, s.clause, fmt.Sprintf("invalid protection type %q of %s", clip(typ.Value, 40), e.xml), d.p, e.f.f, d.attrPlace(typ))
@@ -582,10 +582,11 @@ func (r *infoRun) value(d *xmlDoc, k int32, e *infoElement, prot record.Protecti
 			return
 		}
 	}
-	if n := &d.nodes[src]; e.kind == infoToken && n.exact {
+	if e.kind == infoToken && d.nodes[src].exact {
 		// The place of a token is that of its characters, so that the secret part of it can be masked.
-		lead := len(n.text) - len(trimLeft(n.text))
-		at = d.p.Place(n.textOff+lead, len(txt))
+		raw := d.raw(src)
+		lead := len(raw) - len(trimLeft(raw))
+		at = d.p.Place(d.pos(src, xmlTextOff)+lead, len(txt))
 	}
 	if txt == nil {
 		txt = []byte{}

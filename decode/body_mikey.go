@@ -183,6 +183,26 @@ type mikeyRun struct {
 	verdict string          // the same for the one-line view
 }
 
+// mikeyMemory is what messages are read in, one after the other.
+type mikeyMemory struct {
+	parser mikeyparse.Parser
+	trace  []tracedField
+	see    mikeyparse.Tracer
+}
+
+func (mem *mikeyMemory) tracer() mikeyparse.Tracer {
+	if mem.see == nil {
+		mem.see = func(name string, off, end int) { mem.trace = append(mem.trace, tracedField{name, off, end}) }
+	}
+	if cap(mem.trace) == 0 || cap(mem.trace) > maxKeptTrace {
+		mem.trace = make([]tracedField, 0, 96)
+	}
+	return mem.see
+}
+
+// maxKeptTrace is how many fields the memory of one message may have to serve the next.
+const maxKeptTrace = 4096
+
 type tracedField struct {
 	name     string
 	off, end int
@@ -217,12 +237,16 @@ func (c *Context) mikey(p *Part, f *mikeyFields, own bool) {
 	}
 	q.Data = raw
 	r := mikeyRun{Context: c, f: f, p: &q}
-	var see mikeyparse.Tracer
-	if c.B.Wants(f.self) {
-		see = func(name string, off, end int) { r.trace = append(r.trace, tracedField{name, off, end}) }
-		r.trace = make([]tracedField, 0, 96)
+	mem := c.mikeys
+	if mem == nil {
+		mem = new(mikeyMemory)
 	}
-	m, err := mikeyparse.Parse(raw, see)
+	var see mikeyparse.Tracer
+	if mem.trace = mem.trace[:0]; c.B.Wants(f.self) {
+		see = mem.tracer()
+	}
+	m, err := mem.parser.Parse(raw, see)
+	r.trace = mem.trace
 	if m == nil {
 		m = &mikeyparse.Message{}
 	}
@@ -239,13 +263,26 @@ func (r *mikeyRun) from(off int) int {
 }
 
 // at finds where a field of the message lies: the first of that name from off on.
-func (r *mikeyRun) at(name string, off, end int) record.Place {
-	for i := r.from(off); i < len(r.trace) && r.trace[i].off < end; i++ {
-		if t := &r.trace[i]; t.end <= end && t.name == name {
+func (r *mikeyRun) at(name string, off, end int) record.Place { return r.within(off, end).at(name) }
+
+// A mikeyRange is a stretch of the message in which fields are looked for.
+type mikeyRange struct {
+	r        *mikeyRun
+	off, end int
+	from     int // first of its fields in the trace
+}
+
+func (r *mikeyRun) within(off, end int) mikeyRange { return mikeyRange{r, off, end, r.from(off)} }
+
+// at finds where a field lies: the first of that name.
+func (g mikeyRange) at(name string) record.Place {
+	r := g.r
+	for i := g.from; i < len(r.trace) && r.trace[i].off < g.end; i++ {
+		if t := &r.trace[i]; t.end <= g.end && t.name == name {
 			return r.p.Place(t.off, t.end-t.off)
 		}
 	}
-	return r.p.Place(off, max(end-off, 0))
+	return r.p.Place(g.off, max(g.end-g.off, 0))
 }
 
 func identity(d *mikeyparse.IDR) string {
@@ -265,7 +302,7 @@ func (r *mikeyRun) show(m *mikeyparse.Message, form mikeyparse.Form) {
 		return
 	}
 	h := &m.Header
-	hdr := func(name string) record.Place { return r.at(name, 0, max(h.End, min(10, len(r.p.Data)))) }
+	hdr := r.within(0, max(h.End, min(10, len(r.p.Data)))).at
 	b.Str(f.form, form.String(), record.Place{})
 	if n := len(r.p.Data); n >= 10 || h.End > 0 {
 		b.Num(f.version, int64(h.Version), hdr("hdr.version"))
@@ -317,7 +354,7 @@ func (r *mikeyRun) sessions(h *mikeyparse.Header) {
 	for _, g := range h.Generic {
 		size := 7 + len(g.Policies) + len(g.Session) + len(g.SPI) - 1
 		size = min(size, max(len(r.p.Data)-off, 0))
-		at := func(name string) record.Place { return r.at(name, off, off+size) }
+		at := r.within(off, off+size).at
 		b.Open(f.cs, r.p.Place(off, size))
 		b.Num(f.csID, int64(g.CSID), at("hdr.generic.cs_id"))
 		if n := mikeyparse.CSIDName(g.CSID); n != "" {
@@ -359,7 +396,7 @@ func (r *mikeyRun) payload(pl mikeyparse.Payload, partial bool) {
 		b.Close()
 		return
 	}
-	at := func(name string) record.Place { return r.at(name, off, end) }
+	at := r.within(off, end).at
 	b.Num(f.pType, int64(pl.Type()), record.Place{})
 	b.Str(f.pName, pl.Type().String(), record.Place{})
 	b.Num(f.pLength, int64(end-off), record.Place{})
@@ -468,16 +505,16 @@ func (r *mikeyRun) sakke(v *mikeyparse.SAKKE, params, scheme, data record.Place)
 
 func (r *mikeyRun) protected(v *mikeyparse.Protected, off, end int) {
 	f, b := r.f, r.B
-	at := func(name string) record.Place { return r.at("protected."+name, off, end) }
+	at := r.within(off, end).at
 	b.Open(f.prot, r.p.Place(v.Off, max(min(v.End, len(r.p.Data))-v.Off, 0)))
-	b.Num(f.protMessage, int64(v.MessageType), at("message_type"))
-	b.Num(f.protTime, unixNano(int64(v.DateTime)), at("date_time"))
-	b.Str(f.protID, fmt.Sprintf("%08x", v.PayloadID), at("payload_id"))
-	b.Num(f.protSeq, int64(v.Sequence), at("sequence"))
-	b.Str(f.protAlg, v.Algorithm.String(), at("algorithm"))
-	b.Str(f.protIV, text(v.IV), at("iv"))
-	b.Str(f.protKey, fmt.Sprintf("%08x", v.DPPKID), at("dppk_id"))
-	b.Num(f.protSize, int64(len(v.Sealed)), at("sealed"))
+	b.Num(f.protMessage, int64(v.MessageType), at("protected.message_type"))
+	b.Num(f.protTime, unixNano(int64(v.DateTime)), at("protected.date_time"))
+	b.Str(f.protID, fmt.Sprintf("%08x", v.PayloadID), at("protected.payload_id"))
+	b.Num(f.protSeq, int64(v.Sequence), at("protected.sequence"))
+	b.Str(f.protAlg, v.Algorithm.String(), at("protected.algorithm"))
+	b.Str(f.protIV, text(v.IV), at("protected.iv"))
+	b.Str(f.protKey, fmt.Sprintf("%08x", v.DPPKID), at("protected.dppk_id"))
+	b.Num(f.protSize, int64(len(v.Sealed)), at("protected.sealed"))
 	b.Close()
 }
 

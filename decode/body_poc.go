@@ -96,7 +96,7 @@ func (c *Context) pocEntity(d *xmlDoc, n int32, space []byte) (words string) {
 	p := d.p
 	self := len(c.B.R.Nodes)
 	built := c.B.Open(pocEntity, d.place(n))
-	if a := d.attrOf(n, "id"); a != nil {
+	if a, ok := d.attrOf(n, "id"); ok {
 		c.put(pocID, a.Value, d.attrPlace(a))
 	} else {
 		c.Find("PUB-26", record.Error, "RFC 4354 6.1", "poc-settings document invalid: entity has no id", p, pocID, d.place(n))
@@ -104,7 +104,8 @@ func (c *Context) pocEntity(d *xmlDoc, n int32, space []byte) (words string) {
 	invalid := func(k int32, f *record.Field, what string) {
 		c.Find("PUB-26", record.Error, "RFC 4354 6.1", "poc-settings document invalid: "+what, p, f, d.place(k))
 	}
-	var seen []*record.Field
+	var room [8]*record.Field
+	seen := room[:0]
 	once := func(f *record.Field, k int32) bool {
 		if slices.Contains(seen, f) {
 			invalid(k, f, fmt.Sprintf("%s occurs more than once", clip(d.nodes[k].local, 80)))
@@ -126,8 +127,8 @@ func (c *Context) pocEntity(d *xmlDoc, n int32, space []byte) (words string) {
 			invalid(k, f, fmt.Sprintf("%s lacks %s", clip(d.nodes[k].local, 80), child))
 			return
 		}
-		a := d.attrOf(v, "active")
-		if a == nil {
+		a, ok := d.attrOf(v, "active")
+		if !ok {
 			invalid(v, f, child+" lacks its attribute active")
 			return
 		}

@@ -12,26 +12,61 @@ import (
 
 // An xmlDoc is a document, or the content of an element that was decrypted, as a flat tree over the octets of a part.
 // Node 0 stands for the document itself; what is inside the root element was read even when the document breaks off.
+// What a document has in common with others of the same markup may be a template's, which is never written.
 type xmlDoc struct {
 	p     *Part
 	r     xmlpull.Reader
 	nodes []xmlNode
-	attrs []xmlpull.Attr
-	scope []xmlpull.Binding // in scope outside the document: of the element whose content it is
+	attrs []xmlAttrName
+	at    [][xmlPlaces]int32 // places of each node in the document, or in the template's
+	valAt [][2]int32         // of each attribute's value
+	shift []int32            // how far what lies behind each slot of the template has moved
+	t     *xmlTemplate       // nil for a document that was read
+	own   [][]byte           // texts that had to be put together, and values of attributes that had to be decoded
+	scope []xmlpull.Binding  // in scope outside the document: of the element whose content it is
 	err   *xmlpull.Error
 	nsErr *xmlpull.Error
+
+	mine struct { // memory of documents that are read
+		nodes []xmlNode
+		attrs []xmlAttrName
+		at    [][xmlPlaces]int32
+		valAt [][2]int32
+	}
 }
 
-// An xmlNode is one element. Text is its character data without that of its children, put together.
+// An xmlNode is one element, without its places.
 type xmlNode struct {
-	space, local, text        []byte
-	off, end                  int // the element
-	in, inEnd                 int // its content
-	textOff, textEnd          int // its character data
+	space, local              []byte
 	parent, first, last, next int32
 	attr, attrEnd             int32
-	exact                     bool // text is the part's octets from textOff to textEnd
-	closed                    bool // its end was read
+	own                       int32 // of the text in xmlDoc.own, from 1; 0 when there is none
+	exact                     bool  // the text is the part's octets
+	closed                    bool  // its end was read
+}
+
+// The places of a node: the element, its content, and its character data without that of its children.
+const (
+	xmlOff = iota
+	xmlIn
+	xmlTextOff
+	xmlTextEnd
+	xmlInEnd
+	xmlEnd
+	xmlPlaces
+)
+
+// An xmlAttrName is an attribute or a declaration of a name space, without its value.
+type xmlAttrName struct {
+	prefix, local []byte
+	own           int32 // of a value that is not the part's octets in xmlDoc.own, from 1
+	decl          bool
+}
+
+// An xmlAttr is the value of an attribute, and where it stands.
+type xmlAttr struct {
+	Value    []byte
+	off, end int
 }
 
 var xmlDocs = sync.Pool{New: func() any { return new(xmlDoc) }}
@@ -63,48 +98,65 @@ func (d *xmlDoc) read(c *Context, scope []xmlpull.Binding, content bool) {
 	} else {
 		d.r.Reset(p.Data, l)
 	}
-	d.nodes = append(d.nodes[:0], xmlNode{end: len(p.Data), inEnd: len(p.Data), parent: -1})
-	d.attrs = d.attrs[:0]
+	size := int32(len(p.Data))
+	nodes, at := append(d.mine.nodes[:0], xmlNode{parent: -1}), append(d.mine.at[:0], [xmlPlaces]int32{xmlInEnd: size, xmlEnd: size})
+	attrs, valAt := d.mine.attrs[:0], d.mine.valAt[:0]
+	d.t, d.own = nil, d.own[:0]
 	cur := int32(0)
 	for d.r.Next() {
 		ev := d.r.Event()
 		switch ev.Kind {
 		case xmlpull.Start:
-			k := int32(len(d.nodes))
-			from := len(d.attrs)
-			d.attrs = append(d.attrs, ev.Attrs...)
-			for i := from; i < len(d.attrs); i++ {
-				if a := &d.attrs[i]; !a.Exact {
-					a.Value = append([]byte(nil), a.Value...)
+			k := int32(len(nodes))
+			from := len(attrs)
+			for i := range ev.Attrs {
+				a := &ev.Attrs[i]
+				own := int32(0)
+				if !a.Exact {
+					d.own = append(d.own, append([]byte(nil), a.Value...))
+					own = int32(len(d.own))
 				}
+				attrs = append(attrs, xmlAttrName{prefix: a.Prefix, local: a.Local, own: own, decl: a.Decl})
+				valAt = append(valAt, [2]int32{int32(a.ValOff), int32(a.ValEnd)})
 			}
-			d.nodes = append(d.nodes, xmlNode{space: ev.Space, local: ev.Local, off: ev.Off, end: len(p.Data), in: ev.End, inEnd: len(p.Data),
-				parent: cur, attr: int32(from), attrEnd: int32(len(d.attrs))})
-			if par := &d.nodes[cur]; par.last == 0 {
+			nodes = append(nodes, xmlNode{space: ev.Space, local: ev.Local, parent: cur, attr: int32(from), attrEnd: int32(len(attrs))})
+			at = append(at, [xmlPlaces]int32{xmlOff: int32(ev.Off), xmlEnd: size, xmlIn: int32(ev.End), xmlInEnd: size})
+			if par := &nodes[cur]; par.last == 0 {
 				par.first, par.last = k, k
 			} else {
-				d.nodes[par.last].next = k
+				nodes[par.last].next = k
 				par.last = k
 			}
 			cur = k
 		case xmlpull.End:
-			n := &d.nodes[cur]
-			n.end, n.inEnd, n.closed = ev.End, ev.Off, true
+			n := &nodes[cur]
+			n.closed = true
+			at[cur][xmlEnd], at[cur][xmlInEnd] = int32(ev.End), int32(ev.Off)
 			cur = n.parent
 		case xmlpull.Text, xmlpull.CData:
-			n := &d.nodes[cur]
+			n, o := &nodes[cur], &at[cur]
+			empty := n.own == 0 && !n.exact
 			switch {
-			case len(n.text) == 0 && len(trimSpace(ev.Text)) == 0:
-			case len(n.text) == 0 && ev.Exact:
-				n.text, n.exact, n.textOff, n.textEnd = ev.Text, true, ev.TextOff, ev.TextEnd
-			default:
-				if len(n.text) == 0 {
-					n.textOff = ev.TextOff
+			case empty && len(trimSpace(ev.Text)) == 0:
+			case empty && ev.Exact:
+				n.exact, o[xmlTextOff], o[xmlTextEnd] = true, int32(ev.TextOff), int32(ev.TextEnd)
+			case n.own == 0:
+				var old []byte
+				if n.exact {
+					old = p.Data[o[xmlTextOff]:o[xmlTextEnd]]
+				} else {
+					o[xmlTextOff] = int32(ev.TextOff)
 				}
-				n.text, n.exact, n.textEnd = append(n.text, ev.Text...), false, ev.TextEnd
+				d.own = append(d.own, append(append([]byte(nil), old...), ev.Text...))
+				n.own, n.exact, o[xmlTextEnd] = int32(len(d.own)), false, int32(ev.TextEnd)
+			default:
+				d.own[n.own-1] = append(d.own[n.own-1], ev.Text...)
+				o[xmlTextEnd] = int32(ev.TextEnd)
 			}
 		}
 	}
+	d.nodes, d.attrs, d.at, d.valAt = nodes, attrs, at, valAt
+	d.mine.nodes, d.mine.attrs, d.mine.at, d.mine.valAt = nodes, attrs, at, valAt
 	if e, ok := d.r.Err().(*xmlpull.Error); ok {
 		d.err = e
 	}
@@ -113,13 +165,49 @@ func (d *xmlDoc) read(c *Context, scope []xmlpull.Binding, content bool) {
 	}
 }
 
+// pos is a place of a node in the document.
+func (d *xmlDoc) pos(n int32, what int) int {
+	v := d.at[n][what]
+	if d.t != nil {
+		v += d.shift[d.t.places[n][what]]
+	}
+	return int(v)
+}
+
+// raw is the character data of an element with the white space around it.
+func (d *xmlDoc) raw(n int32) []byte {
+	switch nd := &d.nodes[n]; {
+	case nd.exact:
+		from, to := d.pos(n, xmlTextOff), d.pos(n, xmlTextEnd)
+		return d.p.Data[from:to:to]
+	case nd.own > 0:
+		return d.own[nd.own-1]
+	}
+	return nil
+}
+
+// attrAt is the value of an attribute.
+func (d *xmlDoc) attrAt(k int32) xmlAttr {
+	v := &d.valAt[k]
+	off, end := int(v[0]), int(v[1])
+	if d.t != nil {
+		s := &d.t.valuePlaces[k]
+		off, end = off+int(d.shift[s[0]]), end+int(d.shift[s[1]])
+	}
+	if own := d.attrs[k].own; own > 0 {
+		return xmlAttr{d.own[own-1], off, end}
+	}
+	return xmlAttr{d.p.Data[off:end:end], off, end}
+}
+
 // free gives the document back; nothing of it may be used any more. A large one is left to the garbage collector, for
 // the pool would keep its octets.
 func (d *xmlDoc) free() {
-	if cap(d.nodes) > 4096 || len(d.p.Data) > 64<<10 {
+	if cap(d.mine.nodes) > 4096 || len(d.p.Data) > 64<<10 {
 		return
 	}
-	d.p, d.scope, d.err, d.nsErr = nil, nil, nil, nil
+	d.p, d.t, d.scope, d.err, d.nsErr = nil, nil, nil, nil, nil
+	clear(d.own)
 	xmlDocs.Put(d)
 }
 
@@ -173,13 +261,13 @@ func (d *xmlDoc) is(n int32, space, local string) bool {
 }
 
 // attrOf finds an attribute without a name space.
-func (d *xmlDoc) attrOf(n int32, local string) *xmlpull.Attr {
+func (d *xmlDoc) attrOf(n int32, local string) (xmlAttr, bool) {
 	for k := d.nodes[n].attr; k < d.nodes[n].attrEnd; k++ {
-		if a := &d.attrs[k]; !a.Decl && len(a.Prefix) == 0 && string(a.Local) == local {
-			return a
+		if a := &d.attrs[k]; !a.decl && len(a.prefix) == 0 && string(a.local) == local {
+			return d.attrAt(k), true
 		}
 	}
-	return nil
+	return xmlAttr{}, false
 }
 
 // whole tells whether an element was read to its end; of one that was not, nothing is said to be missing or wrong.
@@ -187,20 +275,20 @@ func (d *xmlDoc) whole(n int32) bool { return d.nodes[n].closed || n == 0 && d.e
 
 // place is where an element stands.
 func (d *xmlDoc) place(n int32) record.Place {
-	return d.p.Place(d.nodes[n].off, d.nodes[n].end-d.nodes[n].off)
+	off := d.pos(n, xmlOff)
+	return d.p.Place(off, d.pos(n, xmlEnd)-off)
 }
 
 // content is where the character data of an element stands.
 func (d *xmlDoc) content(n int32) record.Place {
-	return d.p.Place(d.nodes[n].textOff, d.nodes[n].textEnd-d.nodes[n].textOff)
+	off := d.pos(n, xmlTextOff)
+	return d.p.Place(off, d.pos(n, xmlTextEnd)-off)
 }
 
-func (d *xmlDoc) attrPlace(a *xmlpull.Attr) record.Place {
-	return d.p.Place(a.ValOff, a.ValEnd-a.ValOff)
-}
+func (d *xmlDoc) attrPlace(a xmlAttr) record.Place { return d.p.Place(a.off, a.end-a.off) }
 
 // text is the character data of an element without white space around it.
-func (d *xmlDoc) text(n int32) []byte { return trimSpace(d.nodes[n].text) }
+func (d *xmlDoc) text(n int32) []byte { return trimSpace(d.raw(n)) }
 
 // bindings lists the name spaces in scope inside an element, outermost first.
 func (d *xmlDoc) bindings(n int32) []xmlpull.Binding {
@@ -211,10 +299,10 @@ func (d *xmlDoc) bindings(n int32) []xmlpull.Binding {
 	out := append([]xmlpull.Binding(nil), d.scope...)
 	for i := len(path) - 1; i >= 0; i-- {
 		for k := d.nodes[path[i]].attr; k < d.nodes[path[i]].attrEnd; k++ {
-			if a := &d.attrs[k]; a.Decl {
-				b := xmlpull.Binding{URI: a.Value}
-				if len(a.Prefix) > 0 {
-					b.Prefix = a.Local
+			if a := &d.attrs[k]; a.decl {
+				b := xmlpull.Binding{URI: d.attrAt(k).Value}
+				if len(a.prefix) > 0 {
+					b.Prefix = a.local
 				}
 				out = append(out, b)
 			}
@@ -347,10 +435,8 @@ func (c *Context) tree(d *xmlDoc, n int32, t *treeFields) {
 	self := len(c.B.R.Nodes)
 	built := c.B.Open(t.self, d.place(n))
 	if built {
-		at := d.p.Place(nd.off, 0)
-		if nd.in > nd.off {
-			at = d.p.Place(nd.off, nd.in-nd.off)
-		}
+		off := d.pos(n, xmlOff)
+		at := d.p.Place(off, max(d.pos(n, xmlIn)-off, 0))
 		c.put(t.name, nd.local, at)
 		if len(nd.space) > 0 {
 			c.put(t.space, nd.space, at)
@@ -359,7 +445,8 @@ func (c *Context) tree(d *xmlDoc, n int32, t *treeFields) {
 	c.treeAttrs(d, n, t)
 	if txt := d.text(n); len(txt) > 0 {
 		if secretElement(d, n) && !c.ShowSecrets() {
-			c.mask(d.p.Src, d.p.Off+nd.textOff, nd.textEnd-nd.textOff)
+			off := d.pos(n, xmlTextOff)
+			c.mask(d.p.Src, d.p.Off+off, d.pos(n, xmlTextEnd)-off)
 			if k := c.put(t.text, withheldText(txt, 0, len(txt)), d.content(n)); k != nil {
 				k.Flags |= record.Withheld
 			}
@@ -405,21 +492,22 @@ func (c *Context) treeAttrs(d *xmlDoc, n int32, t *treeFields) {
 	nd := &d.nodes[n]
 	open := false
 	for k := nd.attr; k < nd.attrEnd; k++ {
-		a := &d.attrs[k]
-		if a.Decl {
+		if d.attrs[k].decl {
 			continue
 		}
+		a, name := d.attrAt(k), &d.attrs[k]
 		if !open {
 			open = true
-			c.B.Open(t.attrs, d.p.Place(nd.off, nd.in-nd.off))
+			off := d.pos(n, xmlOff)
+			c.B.Open(t.attrs, d.p.Place(off, d.pos(n, xmlIn)-off))
 		}
 		if c.B.Wants(t.attrs) {
-			key := string(a.Local)
-			if len(a.Prefix) > 0 {
-				key = string(a.Prefix) + ":" + key
+			key := string(name.local)
+			if len(name.prefix) > 0 {
+				key = string(name.prefix) + ":" + key
 			}
 			if e := c.B.Entry(t.attrs, key, "", d.attrPlace(a)); e != nil {
-				if record.SecretMember(string(a.Local)) && !c.ShowSecrets() {
+				if record.SecretMember(string(name.local)) && !c.ShowSecrets() {
 					c.setText(e, withheldText(a.Value, 0, len(a.Value)))
 					e.Flags |= record.Withheld
 				} else {
@@ -427,20 +515,20 @@ func (c *Context) treeAttrs(d *xmlDoc, n int32, t *treeFields) {
 				}
 			}
 		}
-		if record.SecretMember(string(a.Local)) && !c.ShowSecrets() {
-			c.mask(d.p.Src, d.p.Off+a.ValOff, a.ValEnd-a.ValOff)
+		if record.SecretMember(string(name.local)) && !c.ShowSecrets() {
+			c.mask(d.p.Src, d.p.Off+a.off, a.end-a.off)
 		}
 	}
 	if open {
 		c.B.Close()
 	}
 	for k := nd.attr; k < nd.attrEnd; k++ {
-		a := &d.attrs[k]
-		if a.Decl {
+		if d.attrs[k].decl {
 			continue
 		}
+		a := d.attrAt(k)
 		if u, ok := c.protectedURI(d.p, a.Value, d.attrPlace(a)); ok {
-			c.treeSealed(d, u, t, "@"+string(a.Local))
+			c.treeSealed(d, u, t, "@"+string(d.attrs[k].local))
 		}
 	}
 }

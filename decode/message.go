@@ -52,6 +52,8 @@ type worker struct {
 	xml  xmlTemplates
 
 	strings stringArena
+	mikeys  mikeyMemory
+	seals   sealMemory
 
 	skim   bool // bodies are not read, but for messages inside
 	want   record.Want
@@ -111,7 +113,8 @@ func (w *worker) reset() *record.Record {
 	r := &w.rec
 	*r = record.Record{Nodes: r.Nodes[:0], Sources: r.Sources[:0], Prots: r.Prots[:0], Findings: r.Findings[:0]}
 	w.b.Reset(r)
-	w.c = Context{B: &w.b, opt: w.opt, words: w.c.words[:0], xml: &w.xml, strings: &w.strings}
+	w.c = Context{B: &w.b, opt: w.opt, words: w.c.words[:0], xml: &w.xml, mikeys: &w.mikeys, seals: &w.seals, strings: &w.strings}
+	w.seals.n = 0
 	w.response, w.mcx, w.cut = false, false, false
 	return r
 }

@@ -38,6 +38,24 @@ type sealedData struct {
 	bad       record.Reason // why nothing can open it, whatever the keys
 }
 
+// sealMemory is room for what is encrypted in one message.
+type sealMemory struct {
+	all [16]sealedData
+	n   int
+}
+
+// newSealed gives the next of them, empty; it is good until the message has been decoded.
+func (c *Context) newSealed() *sealedData {
+	m := c.seals
+	if m == nil || m.n == len(m.all) {
+		return new(sealedData)
+	}
+	s := &m.all[m.n]
+	m.n++
+	*s = sealedData{}
+	return s
+}
+
 // opened is the outcome for sealedData. Plain is nil unless it could be opened; Src is then the source that holds it.
 type opened struct {
 	prot  record.Protection
@@ -144,13 +162,14 @@ func (c *Context) sealedText(p *Part, f *protField, txt []byte, at record.Place)
 
 // encryptedData takes an EncryptedData element apart (XML Encryption 1.1; TS 33.180 9.3.4.2).
 func (c *Context) encryptedData(d *xmlDoc, n int32) *sealedData {
-	s := &sealedData{src: d.p.Src, element: true, at: d.place(n)}
+	s := c.newSealed()
+	s.src, s.element, s.at = d.p.Src, true, d.place(n)
 	s.doc, s.outer = d, d.nodes[n].parent
-	if a := d.attrOf(n, "Type"); a != nil && string(a.Value) != nsXMLEnc+"Content" {
+	if a, ok := d.attrOf(n, "Type"); ok && string(a.Value) != nsXMLEnc+"Content" {
 		c.Find("SEC-08", record.Warning, "TS 24.379 6.6.2.3.3", fmt.Sprintf("unexpected type: EncryptedData has the Type %q instead of #Content", clip(a.Value, 80)), d.p, nil, d.attrPlace(a))
 	}
 	if m := d.child(n, nsXMLEnc, "EncryptionMethod"); m != 0 {
-		if a := d.attrOf(m, "Algorithm"); a != nil {
+		if a, ok := d.attrOf(m, "Algorithm"); ok {
 			s.algorithm = shortName(a.Value)
 			if s.algorithm != "aes128-gcm" {
 				c.Find("SEC-07", record.Warning, "TS 24.379 6.6.2.3.3", fmt.Sprintf("unexpected algorithm: EncryptionMethod is %q instead of aes128-gcm", clip(a.Value, 80)), d.p, nil, d.attrPlace(a))
@@ -169,10 +188,10 @@ func (c *Context) encryptedData(d *xmlDoc, n int32) *sealedData {
 	case v != 0:
 		var ok bool
 		if c.ring != nil {
-			s.cipher, ok = decode64(d.nodes[v].text)
+			s.cipher, ok = decode64(d.raw(v))
 			s.length = len(s.cipher)
 		} else {
-			s.length, ok = length64(d.nodes[v].text)
+			s.length, ok = length64(d.raw(v))
 		}
 		switch {
 		case !d.whole(v):
@@ -235,9 +254,25 @@ func length64(b []byte) (n int, ok bool) {
 			break
 		}
 	}
-	rest, ok := decode64(b[i:])
-	return i/4*3 + len(rest), ok
+	digits, pad := i, 0
+	for _, c := range b[i:] {
+		switch v := rev64[c]; {
+		case v < 64 && pad == 0:
+			digits++
+		case c == '=':
+			if pad++; pad > 2 {
+				return digits/4*3 + extra64(digits), false
+			}
+		case v == space64:
+		default:
+			return digits/4*3 + extra64(digits), false
+		}
+	}
+	return digits/4*3 + extra64(digits), digits%4 != 1 && (pad == 0 || digits%4 > 0)
 }
+
+// extra64 is how many octets the digits behind the last whole quantum give.
+func extra64(digits int) int { return max(digits%4-1, 0) }
 
 // decode64 reads base64 with white space, in either alphabet, with padding or without it.
 func decode64(b []byte) ([]byte, bool) {
@@ -360,7 +395,8 @@ func (c *Context) protectedURI(p *Part, uri []byte, at record.Place) (*sealedDat
 	if end <= colon {
 		return nil, false
 	}
-	s := &sealedData{src: p.Src, at: at}
+	s := c.newSealed()
+	s.src, s.at = p.Src, at
 	user := uri[colon+1 : end]
 	body, params, _ := bytes.Cut(user, []byte(";"))
 	var iv, key, alg bool

@@ -32,6 +32,19 @@ func (a *stringArena) join(parts ...string) string {
 	return unsafe.String(&a.free[from], n)
 }
 
+// copy is octets as a string.
+func (a *stringArena) copy(b []byte) string {
+	if len(b) == 0 || len(b) > stringChunk/8 {
+		return string(b)
+	}
+	if cap(a.free)-len(a.free) < len(b) {
+		a.free = make([]byte, 0, stringChunk)
+	}
+	from := len(a.free)
+	a.free = append(a.free, b...)
+	return unsafe.String(&a.free[from], len(b))
+}
+
 // join puts strings together.
 func (c *Context) join(parts ...string) string {
 	if c.strings == nil {
@@ -47,5 +60,8 @@ func (c *Context) hex8(v uint32) string {
 	for i := range b {
 		b[i] = digits[v>>(28-4*i)&15]
 	}
-	return c.join(string(b[:]))
+	if c.strings == nil {
+		return string(b[:])
+	}
+	return c.strings.copy(b[:])
 }

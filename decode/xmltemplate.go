@@ -12,9 +12,11 @@ import (
 type xmlTemplate struct {
 	data        []byte
 	nodes       []xmlNode
-	places      [][6]uint16 // of each node: how many slots end before its off, in, textOff, textEnd, inEnd and end
-	attrs       []xmlpull.Attr
-	valuePlaces [][4]uint16 // of each attribute: the same for its Off, ValOff, ValEnd and End
+	at          [][xmlPlaces]int32
+	places      [][xmlPlaces]uint16 // of each node: how many slots end before each of its places
+	attrs       []xmlAttrName
+	valAt       [][2]int32
+	valuePlaces [][2]uint16 // of each attribute: how many slots end before its value, and before the end of it
 	slots       []xmlSlot
 	used        uint64
 }
@@ -41,7 +43,7 @@ type xmlTemplates struct {
 	clock  uint64
 	spent  int // of maxTemplateFund
 	misses int
-	shift  []int
+	shift  []int32
 }
 
 // read fills d, whose part is set, from a template. It returns false when none fits.
@@ -90,38 +92,17 @@ func (x *xmlTemplates) match(t *xmlTemplate, b []byte) bool {
 			}
 		}
 		i = s.end
-		shift = append(shift, j-i)
+		shift = append(shift, int32(j-i))
 	}
 	x.shift = shift
 	return bytes.Equal(b[j:], t.data[i:])
 }
 
-// fill makes the tree of the document that match has found.
+// fill makes the tree of the document that match has found: the template's, with places that have moved.
 func (x *xmlTemplates) fill(t *xmlTemplate, d *xmlDoc) {
-	b, shift := d.p.Data, x.shift
-	d.nodes = append(d.nodes[:0], t.nodes...)
-	for i := range d.nodes {
-		n, at := &d.nodes[i], &t.places[i]
-		n.off += shift[at[0]]
-		n.in += shift[at[1]]
-		n.inEnd += shift[at[4]]
-		n.end += shift[at[5]]
-		if n.textEnd > 0 {
-			n.textOff += shift[at[2]]
-			n.textEnd += shift[at[3]]
-			n.text = b[n.textOff:n.textEnd:n.textEnd]
-		}
-	}
-	d.attrs = append(d.attrs[:0], t.attrs...)
-	for i := range d.attrs {
-		a, at := &d.attrs[i], &t.valuePlaces[i]
-		a.Off += shift[at[0]]
-		a.ValOff += shift[at[1]]
-		a.ValEnd += shift[at[2]]
-		a.End += shift[at[3]]
-		a.Value = b[a.ValOff:a.ValEnd:a.ValEnd]
-	}
-	d.err, d.nsErr = nil, nil
+	d.t, d.nodes, d.attrs, d.at, d.valAt = t, t.nodes, t.attrs, t.at, t.valAt
+	d.shift, x.shift = x.shift, d.shift
+	d.own, d.err, d.nsErr = d.own[:0], nil, nil
 }
 
 // learn makes a template of a document that was read, when it is worth it.
@@ -156,24 +137,25 @@ func newTemplate(c *Context, b []byte) *xmlTemplate {
 	b = bytes.Clone(b)
 	d := &xmlDoc{p: &Part{Data: b}}
 	d.read(c, nil, false)
-	t := &xmlTemplate{data: b, nodes: d.nodes, attrs: d.attrs}
+	if len(d.own) > 0 {
+		return nil
+	}
+	t := &xmlTemplate{data: b, nodes: d.nodes, at: d.at, attrs: d.attrs, valAt: d.valAt}
 	// Slots in the order of the document: the attributes of an element stand before its text.
 	for i := range d.nodes {
-		n := &d.nodes[i]
-		for _, a := range d.attrs[n.attr:n.attrEnd] {
-			switch {
-			case !a.Exact:
-				return nil
-			case !a.Decl && a.ValEnd > a.ValOff:
-				t.slots = append(t.slots, xmlSlot{a.ValOff, a.ValEnd, b[a.ValEnd]})
+		n, o := &d.nodes[i], &d.at[i]
+		for k := n.attr; k < n.attrEnd; k++ {
+			if v := d.valAt[k]; !d.attrs[k].decl && v[1] > v[0] {
+				t.slots = append(t.slots, xmlSlot{int(v[0]), int(v[1]), b[v[1]]})
 			}
 		}
+		off, end := int(o[xmlTextOff]), int(o[xmlTextEnd])
 		switch {
-		case n.textEnd == 0:
-		case !n.exact || i == 0:
+		case !n.exact:
+		case i == 0:
 			return nil
-		case b[n.textOff-1] == '>' && b[n.textEnd] == '<' && xmlpull.PlainText(b, n.textOff) == n.textEnd:
-			t.slots = append(t.slots, xmlSlot{off: n.textOff, end: n.textEnd})
+		case b[off-1] == '>' && b[end] == '<' && xmlpull.PlainText(b, off) == end:
+			t.slots = append(t.slots, xmlSlot{off: off, end: end})
 		}
 	}
 	if len(t.slots) > maxTemplateItems {
@@ -184,19 +166,15 @@ func newTemplate(c *Context, b []byte) *xmlTemplate {
 			return nil // text behind a child element
 		}
 	}
-	t.places = make([][6]uint16, len(t.nodes))
+	t.places = make([][xmlPlaces]uint16, len(t.nodes))
 	for i := range t.nodes {
-		n := &t.nodes[i]
-		for k, off := range [...]int{n.off, n.in, n.textOff, n.textEnd, n.inEnd, n.end} {
-			t.places[i][k] = t.before(off)
+		for k, off := range t.at[i] {
+			t.places[i][k] = t.before(int(off))
 		}
 	}
-	t.valuePlaces = make([][4]uint16, len(t.attrs))
-	for i := range t.attrs {
-		a := &t.attrs[i]
-		for k, off := range [...]int{a.Off, a.ValOff, a.ValEnd, a.End} {
-			t.valuePlaces[i][k] = t.before(off)
-		}
+	t.valuePlaces = make([][2]uint16, len(t.attrs))
+	for i, v := range t.valAt {
+		t.valuePlaces[i] = [2]uint16{t.before(int(v[0])), t.before(int(v[1]))}
 	}
 	return t
 }

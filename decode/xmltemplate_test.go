@@ -37,24 +37,24 @@ func sameDoc(a, b *xmlDoc) error {
 		return fmt.Errorf("%d and %d elements, %d and %d attributes", len(a.nodes), len(b.nodes), len(a.attrs), len(b.attrs))
 	}
 	for i := range a.nodes {
-		x, y := a.nodes[i], b.nodes[i]
-		if !bytes.Equal(x.space, y.space) || !bytes.Equal(x.local, y.local) || !bytes.Equal(x.text, y.text) {
-			return fmt.Errorf("element %d: %q %q %q and %q %q %q", i, x.space, x.local, x.text, y.space, y.local, y.text)
+		x, y, n := a.nodes[i], b.nodes[i], int32(i)
+		if !bytes.Equal(x.space, y.space) || !bytes.Equal(x.local, y.local) || !bytes.Equal(a.raw(n), b.raw(n)) {
+			return fmt.Errorf("element %d: %q %q %q and %q %q %q", i, x.space, x.local, a.raw(n), y.space, y.local, b.raw(n))
 		}
-		x.space, x.local, x.text, y.space, y.local, y.text = nil, nil, nil, nil, nil, nil
+		x.space, x.local, y.space, y.local = nil, nil, nil, nil
 		if !reflect.DeepEqual(x, y) {
 			return fmt.Errorf("element %d: %+v and %+v", i, x, y)
 		}
+		for what := range xmlPlaces {
+			if p, q := a.pos(n, what), b.pos(n, what); p != q {
+				return fmt.Errorf("element %d: place %d is %d and %d", i, what, p, q)
+			}
+		}
 	}
 	for i := range a.attrs {
-		x, y := a.attrs[i], b.attrs[i]
-		text := func(a xmlpull.Attr) string { return fmt.Sprintf("%q %q %q %q", a.Prefix, a.Local, a.Space, a.Value) }
-		if text(x) != text(y) {
-			return fmt.Errorf("attribute %d: %s and %s", i, text(x), text(y))
-		}
-		x.Prefix, x.Local, x.Space, x.Value, y.Prefix, y.Local, y.Space, y.Value = nil, nil, nil, nil, nil, nil, nil, nil
-		if !reflect.DeepEqual(x, y) {
-			return fmt.Errorf("attribute %d: %+v and %+v", i, x, y)
+		x, y := fmt.Sprintf("%+v %+v", a.attrs[i], a.attrAt(int32(i))), fmt.Sprintf("%+v %+v", b.attrs[i], b.attrAt(int32(i)))
+		if x != y {
+			return fmt.Errorf("attribute %d: %s and %s", i, x, y)
 		}
 	}
 	return nil

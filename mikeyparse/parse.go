@@ -124,9 +124,20 @@ func (p *parser) sakkeMessage() bool { return p.hdr != nil && p.hdr.DataType == 
 func Parse(b []byte, see Tracer) (*Message, error) { return Limits{}.Parse(b, see) }
 
 // Parse reads a message within the limits l.
-func (l Limits) Parse(b []byte, see Tracer) (*Message, error) {
+func (l Limits) Parse(b []byte, see Tracer) (*Message, error) { return l.parse(b, see, new(room)) }
+
+// A Parser reads message after message in the same memory: what it returns is
+// good until its next call. The zero value is ready.
+type Parser struct{ room room }
+
+// Parse is [Parse].
+func (p *Parser) Parse(b []byte, see Tracer) (*Message, error) {
+	p.room = room{}
+	return Limits{}.parse(b, see, &p.room)
+}
+
+func (l Limits) parse(b []byte, see Tracer, rm *room) (*Message, error) {
 	l = l.withDefaults()
-	rm := new(room)
 	m := &rm.m
 	if len(b) > l.Message {
 		m.Header.partial, m.Rest = true, b
