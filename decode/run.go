@@ -40,6 +40,7 @@ type OpenSink interface {
 // first line of a small capture fast and the memory in flight small.
 type batch struct {
 	items []item
+	loans []*flow.Loan // that their units need
 	size  int
 	out   []byte
 	held  []held           // messages that wait for the ordered stage, with their places in out
@@ -53,8 +54,7 @@ type batch struct {
 // item is a message or a finding about a stream, in capture order.
 type item struct {
 	unit    flow.Unit
-	finding record.Finding
-	ctx     flow.Context
+	note    *note  // nil for a message
 	number  uint64 // 0 for a finding
 	request uint64 // number of the request that an HTTP response answers, 0 when it is not known
 	promise *keys.Promise
@@ -62,6 +62,12 @@ type item struct {
 	keys    bool     // the ring is asked
 	teaches bool     // it may bring key material of a KMS
 	policy  *policy  // what service configurations before it said
+}
+
+// note is a finding that belongs to no message.
+type note struct {
+	finding record.Finding
+	ctx     flow.Context
 }
 
 // held is a message that what spans messages has a word about. Its record is printed in the ordered stage; or it was
@@ -178,6 +184,7 @@ type pipeline struct {
 	// learner decodes messages that nobody prints, for their keys.
 	learner *worker
 
+	dec        *flow.Decoder
 	batchItems int
 	open       OpenSink     // nil when records are held whole
 	again      *worker      // the ordered stage's own, for what has to be printed again
@@ -202,7 +209,9 @@ func (p *pipeline) read(src capture.Source) error {
 	if p.opt.Tap != nil {
 		cfg.Keep = p.opt.Tap.Message
 	}
+	cfg.Lend = p.opt.forgets()
 	dec := flow.New(cfg, p)
+	p.dec = dec
 	p.opt.Monitor.begin(p, dec)
 	stop := make(chan struct{})
 	var ticking sync.WaitGroup
@@ -280,6 +289,12 @@ func (p *pipeline) tick(stop chan struct{}) {
 	}
 }
 
+// forgets tells whether nothing outlives a message but its printed form, so that its octets can serve others: no keys, no
+// sessions, nothing that looks on. A Sink has a record during its calls only.
+func (o *Options) forgets() bool {
+	return (o.Ring == nil || o.Dormant) && o.Tracker == nil && o.Checks == nil && o.Tap == nil && o.Units == nil && o.Explain == 0
+}
+
 // Unit takes one framed message from the flow decoder.
 func (p *pipeline) Unit(u *flow.Unit) {
 	p.number++
@@ -291,22 +306,25 @@ func (p *pipeline) Unit(u *flow.Unit) {
 	}
 	it := item{unit: *u, number: p.number, request: p.asked.of(u.HTTP, p.number)}
 	p.plan.plan(&it)
-	if it.keys && p.opt.Dormant && p.opt.Tracker != nil {
-		p.batchItems = heldItems // records are held from now on
+	if it.keys && p.opt.Dormant {
+		p.dec.StopLending() // a ring keeps what it learns; units before this one do not ask it
+		if p.opt.Tracker != nil {
+			p.batchItems = heldItems // records are held from now on
+		}
 	}
 	p.mu.Lock()
-	p.append(it, len(u.Data))
+	p.append(&it, len(u.Data))
 	p.mu.Unlock()
 }
 
 // Finding takes a finding about a stream from the flow decoder.
 func (p *pipeline) Finding(f record.Finding, c flow.Context) {
 	p.mu.Lock()
-	p.append(item{finding: f, ctx: c}, 256)
+	p.append(&item{note: &note{f, c}}, 256)
 	p.mu.Unlock()
 }
 
-func (p *pipeline) append(it item, size int) {
+func (p *pipeline) append(it *item, size int) {
 	if p.cur == nil {
 		b, _ := p.pool.Get().(*batch)
 		if b == nil {
@@ -315,9 +333,14 @@ func (p *pipeline) append(it item, size int) {
 		b.done = make(chan struct{})
 		p.cur = b
 	}
-	p.cur.items = append(p.cur.items, it)
-	p.cur.size += size
-	if len(p.cur.items) >= p.batchItems || p.cur.size >= batchOctets {
+	b := p.cur
+	b.items = append(b.items, *it)
+	if l := it.unit.Loan; l != nil && (len(b.loans) == 0 || b.loans[len(b.loans)-1] != l) {
+		l.Hold()
+		b.loans = append(b.loans, l)
+	}
+	b.size += size
+	if len(b.items) >= p.batchItems || b.size >= batchOctets {
 		p.flush()
 	}
 }
@@ -424,7 +447,7 @@ func (p *pipeline) query(it *item) *keys.Query {
 // decode makes the record of a message or finding.
 func (p *pipeline) decode(w *worker, it *item) *record.Record {
 	if it.number == 0 {
-		return w.finding(&it.finding, &it.ctx)
+		return w.finding(&it.note.finding, &it.note.ctx)
 	}
 	w.request, w.policy = it.request, it.policy
 	w.wake(it.keys)
@@ -440,17 +463,22 @@ func (p *pipeline) confess() {
 			p.cur.confessed += n
 		}
 	}()
-	p.append(item{finding: record.Finding{ID: "output-slow", Severity: record.Warning, Clause: "mcxdump",
-		Message: fmt.Sprintf("%d messages were decoded by nobody: what reads the output stood still, and capturing does not wait for it", n)}}, 256)
+	p.append(&item{note: &note{finding: record.Finding{ID: "output-slow", Severity: record.Warning, Clause: "mcxdump",
+		Message: fmt.Sprintf("%d messages were decoded by nobody: what reads the output stood still, and capturing does not wait for it", n)}}}, 256)
 }
 
 func (p *pipeline) recycle(b *batch) {
+	for _, l := range b.loans {
+		l.GiveBack()
+	}
+	clear(b.loans)
 	clear(b.items)
 	clear(b.held)
 	clear(b.found)
 	if cap(b.out) > 4<<20 {
 		b.out = nil
 	}
+	b.loans = b.loans[:0]
 	b.items, b.out, b.held, b.found, b.size, b.confessed, b.stats = b.items[:0], b.out[:0], b.held[:0], b.found[:0], 0, 0, workStats{}
 	p.pool.Put(b)
 }

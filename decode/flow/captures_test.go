@@ -22,7 +22,7 @@ type sink struct {
 	findings []record.Finding
 }
 
-func (s *sink) Unit(u *flow.Unit)                        { s.units = append(s.units, u) }
+func (s *sink) Unit(u *flow.Unit)                        { v := *u; s.units = append(s.units, &v) }
 func (s *sink) Finding(f record.Finding, _ flow.Context) { s.findings = append(s.findings, f) }
 
 // needData skips where the folder is absent, which continuous integration must not do.

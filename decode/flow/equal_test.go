@@ -27,7 +27,7 @@ func plain(d *Decoder, f *Frame) {
 	d.cur.Data = nil
 }
 
-// pair feeds two decoders, one of them the plain way, and compares what comes out.
+// pair feeds two decoders, one of them the plain way and without loans, and compares what comes out.
 type pair struct {
 	a, b   collect
 	da, db *Decoder
@@ -36,7 +36,7 @@ type pair struct {
 
 func newPair() *pair {
 	p := &pair{}
-	p.da, p.db = New(Config{}, &p.a), New(Config{}, &p.b)
+	p.da, p.db = New(Config{Lend: true}, &p.a), New(Config{}, &p.b)
 	p.db.seed = p.da.seed
 	return p
 }
@@ -66,9 +66,13 @@ func (p *pair) same() error {
 		return fmt.Errorf("%d and %d units, findings %v and %v", len(p.a.units), len(p.b.units), p.a.findings, p.b.findings)
 	}
 	for i := range p.a.units {
-		if a, b := p.a.units[i], p.b.units[i]; !reflect.DeepEqual(a, b) {
+		a, b := p.a.units[i], p.b.units[i]
+		l := a.Loan
+		a.Loan = nil
+		if !reflect.DeepEqual(a, b) {
 			return fmt.Errorf("units differ:\n%+v\n%+v", a, b)
 		}
+		l.GiveBack()
 	}
 	p.a, p.b = collect{}, collect{}
 	return nil

@@ -26,9 +26,10 @@ type Frame struct {
 }
 
 // A Unit is one framed message, or junk that began like one. Units come in the order in which they became complete.
-// Everything in a unit is the receiver's.
+// Everything in a unit is the receiver's, for good when Loan is nil.
 type Unit struct {
 	Data        []byte           // a copy
+	Loan        *Loan            // what Data, Frames and Segments are cut from; only with [Config.Lend], and never of HTTP
 	Time        int64            // packet time of the frame that completed it
 	Frames      []uint64         // frame numbers in order, without duplicates
 	Segments    []record.Segment // which frame each stretch of Data came from; one entry for the whole of an inflated message
@@ -72,7 +73,8 @@ type Context struct {
 
 // A Handler receives what a Decoder finds, in order, in the goroutine that calls the Decoder.
 type Handler interface {
-	// Unit receives one message; the unit is the receiver's.
+	// Unit receives one message. The unit is valid during the call, what it refers to beyond it; of a unit with a Loan as
+	// long as the receiver holds that.
 	Unit(*Unit)
 	// Finding receives a finding that belongs to no message: a gap between two messages of a stream, a limit reached, junk.
 	Finding(record.Finding, Context)
@@ -89,14 +91,14 @@ type Decoder struct {
 	// verdict on the frame at hand, the most telling one of its layers
 	verdict Verdict
 
-	bytes  arena[byte]
-	segs   arena[record.Segment]
-	nums   arena[uint64]
-	units  arena[Unit]
+	lends  bool // loans come back
+	loan   *Loan
+	loans  *loans
+	unit   Unit // the one at hand
 	encaps encapTree
 	agents map[agentKey]string
 	pool   piecePool
-	whole  []whole // memory for datagrams put together
+	whole  []*whole // memory for datagrams put together
 	tmp    []record.Segment
 
 	seam    *seam
@@ -128,7 +130,7 @@ type Decoder struct {
 func New(cfg Config, h Handler) *Decoder {
 	d := &Decoder{cfg: cfg.withDefaults(), h: h}
 	d.clock.maxStep = int64(d.cfg.MaxStep)
-	d.bytes.size, d.segs.size, d.nums.size, d.units.size = 64<<10, 512, 512, 32
+	d.lends, d.loans = cfg.Lend, new(loans)
 	d.encaps.init()
 	d.seam = newSeam()
 	d.seed, d.due = maphash.MakeSeed(), never
@@ -235,7 +237,7 @@ type packet struct {
 	// A datagram put together from fragments: base is all of its octets, pieces tell where they came from.
 	base     []byte
 	pieces   []record.Segment
-	memory   []byte // what base is cut from
+	whole    *whole // whose octets are base
 	findings []record.Finding
 }
 
@@ -301,23 +303,24 @@ func (d *Decoder) datagram(p *packet, transport string, b []byte, truncated bool
 }
 
 func (d *Decoder) newDatagram(p *packet, transport string, b []byte, truncated bool) *Unit {
-	u := &d.units.take(1)[0]
+	u := &d.unit
 	*u = Unit{
-		Data: d.bytes.copy(b), Time: d.cur.Time, Transport: transport, Encap: p.enc.names,
+		Time: d.cur.Time, Transport: transport, Encap: p.enc.names,
 		Src: netip.AddrPortFrom(p.src, p.sport), Dst: netip.AddrPortFrom(p.dst, p.dport),
 		File: d.cur.File, Interface: d.cur.Interface,
 		Quoted: p.quoted, Truncated: truncated, Reassembled: p.base != nil, Findings: p.findings,
 	}
 	p.findings = nil
-	if p.base == nil {
-		u.Segments = d.segs.take(1)
-		u.Segments[0] = record.Segment{Frame: d.cur.Number}
-		u.Frames = d.nums.take(1)
-		u.Frames[0] = d.cur.Number
+	d.tmp = d.origin(d.tmp[:0], p, b, 0)
+	pieces := d.tmp
+	if p.base != nil {
+		pieces = p.pieces // those that brought only headers too
+	}
+	if l := d.keepWhole(p, b); l != nil {
+		u.Data = b[:len(b):len(b)]
+		d.givePlaces(u, l, d.tmp, pieces)
 	} else {
-		d.tmp = d.origin(d.tmp[:0], p, b, 0)
-		u.Segments = d.segs.copy(d.tmp)
-		u.Frames = frameNumbersInto(d.nums.take(len(p.pieces))[:0], p.pieces) // those that brought only headers too
+		d.give(u, b, d.tmp, pieces)
 	}
 	return u
 }

@@ -183,7 +183,7 @@ func (d *Decoder) fragment(p *packet, proto byte, id uint32, off int, more bool,
 	s.cur.Data = nil
 	if off == 0 || !s.checked {
 		s.pkt = *p
-		s.pkt.base, s.pkt.pieces = nil, nil
+		s.pkt.base, s.pkt.pieces, s.pkt.whole = nil, nil, nil
 	}
 	if off == 0 && !s.checked {
 		s.proto = proto
@@ -306,12 +306,12 @@ func (d *Decoder) kill(s *fragSet) {
 // came from.
 func (d *Decoder) assemble(s *fragSet) packet {
 	q := s.pkt
-	var w whole
+	w := new(whole)
 	if n := len(d.whole); n > 0 {
 		w = d.whole[n-1]
 		d.whole = d.whole[:n-1]
 	}
-	q.pieces = w.segs[:0]
+	q.whole, q.pieces = w, w.segs[:0]
 	n := int64(0)
 	for _, x := range s.list {
 		if x.off != n {
@@ -319,10 +319,7 @@ func (d *Decoder) assemble(s *fragSet) packet {
 		}
 		n = x.end()
 	}
-	q.base = w.octets[:0]
-	if int64(cap(q.base)) < n {
-		q.base = make([]byte, 0, max(n, 8<<10))
-	}
+	q.base = w.room(d, int(n), len(s.list))
 	for _, x := range s.list {
 		if x.off >= n {
 			break
@@ -333,8 +330,7 @@ func (d *Decoder) assemble(s *fragSet) packet {
 		}
 		q.base = append(q.base, x.data...)
 	}
-	q.memory = q.base
-	q.base = q.base[:n:n]
+	w.base, w.segs = q.base, q.pieces
 	if s.overlap || s.conflict {
 		what := "with the same octets"
 		if s.conflict {
@@ -346,21 +342,69 @@ func (d *Decoder) assemble(s *fragSet) packet {
 	return q
 }
 
-// whole is memory for a datagram put together from fragments; it is used again once the datagram has been read.
+// whole is memory for a datagram put together from fragments: its own, which is used again once the datagram has been
+// read, or cut from a loan, so that a message in it need not be copied.
 type whole struct {
 	octets []byte
 	segs   []record.Segment
+	base   []byte // the datagram
+	loan   *Loan  // nil: octets is used
+	at     int    // where in the loan
+	kept   bool   // by a unit
+}
+
+// room returns n octets of memory, empty.
+func (w *whole) room(d *Decoder, n, pieces int) []byte {
+	w.kept = false
+	if w.loan = d.room(n, pieces); w.loan != nil {
+		w.loan.Hold()
+		w.at = w.loan.used
+		return w.loan.cut(n)[:0]
+	}
+	if cap(w.octets) < n {
+		w.octets = make([]byte, 0, n)
+	}
+	return w.octets[:0:n]
+}
+
+// keepWhole gives the loan that octets b of a datagram put together are cut from, which has room for its places, too;
+// nil when they have to be copied.
+func (d *Decoder) keepWhole(p *packet, b []byte) *Loan {
+	w := p.whole
+	if w == nil || w.loan == nil || w.loan.home != nil && !d.lends || !sameEnd(b, w.base) || !w.loan.fits(0, len(p.pieces)) {
+		return nil
+	}
+	w.kept = true
+	return w.loan
+}
+
+// sameEnd tells whether b is cut out of base with its capacity intact.
+func sameEnd(b, base []byte) bool {
+	n, m := cap(b), cap(base)
+	return 0 < n && n <= m && &b[:n][n-1] == &base[:m][m-1]
 }
 
 // datagramWhole goes on with a datagram put together and takes its memory back.
 func (d *Decoder) datagramWhole(q *packet, proto byte) {
-	w := whole{q.memory[:0], q.pieces}
+	w := q.whole
+	end := w.at + cap(q.base)
 	if q.v6 {
 		d.extensions(q, proto, q.base)
 	} else {
 		d.transport(q, proto, q.base)
 	}
-	poison(w.octets[:cap(w.octets)])
+	switch l := w.loan; {
+	case l == nil:
+		poison(w.octets[:cap(w.octets)])
+	case w.kept:
+	default:
+		poison(l.octets[w.at:end])
+		if l.used == end { // nobody has taken more
+			l.used = w.at
+		}
+	}
+	w.loan.GiveBack()
+	w.base, w.loan = nil, nil
 	if len(d.whole) < 4 {
 		d.whole = append(d.whole, w)
 	}

@@ -57,7 +57,7 @@ func (d *Decoder) mirror(u *Unit, m *mirrored) {
 	u.Interface = d.agent(&m.Packet)
 	u.Stream, u.Truncated = false, m.truncated
 	if m.inflated { // its octets are at no places of the capture
-		u.Data = d.bytes.copy(m.message)
+		u.Data = bytes.Clone(m.message)
 		u.Segments = u.Segments[:1:1]
 		u.Reassembled = true
 	}

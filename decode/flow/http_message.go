@@ -81,7 +81,8 @@ func (d *Decoder) httpUnit(st *stream, r *httpMessage, end int64, truncated bool
 			r.note("http-content-limit", record.Warning, "mcxdump", fmt.Sprintf("the content is longer than the limit; its last %d octets were left out", r.over), 0, 0)
 		}
 		last, time := st.spans.segments(nil, end-1, end, 0)
-		u := d.newStreamUnit(st, st.transport, r.msg, slices.Clone(r.segs), time, truncated || r.over > 0, nil)
+		u := d.newStreamUnit(st, st.transport, nil, nil, time, truncated || r.over > 0, nil)
+		u.Data, u.Segments, u.Frames = slices.Clone(r.msg), slices.Clone(r.segs), frameNumbers(r.segs)
 		for _, g := range last { // a frame that brought only the end of the chunks
 			r.more = append(r.more, g.Frame)
 		}

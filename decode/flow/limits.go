@@ -32,6 +32,8 @@ type Config struct {
 	// AllHTTP hands out every HTTP message. Otherwise only those of connections that have to do with mission critical
 	// services are, and the others are counted.
 	AllHTTP bool
+	// Lend says that the handler holds and gives back the loans of units, so that their memory can be used again.
+	Lend bool
 	// Keep, if set, is told of frames that carry a TLS connection, for as long as the connection is followed: whoever writes
 	// only the frames of messages needs them too, or nobody can open the connection again.
 	Keep func(file string, frames []uint64)

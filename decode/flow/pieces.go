@@ -53,6 +53,18 @@ func (pp *piecePool) put(list []*piece) {
 // poisoned makes tests overwrite what is used again.
 var poisoned bool
 
+// Poison has all decoders overwrite memory before it is used again, so that whoever still holds it is found out. It is for
+// tests.
+func Poison() { poisoned = true }
+
+func poisonPlaces(segs []record.Segment, frames []uint64) {
+	if poisoned {
+		for i := range segs {
+			segs[i], frames[i] = record.Segment{Off: 0xdbdbdbdb, Frame: 0xdbdbdbdbdb}, 0xdbdbdbdbdb
+		}
+	}
+}
+
 func poison(b []byte) {
 	if poisoned {
 		for i := range b {

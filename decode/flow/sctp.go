@@ -295,12 +295,14 @@ func (d *Decoder) assocEmit(a *assoc, p *packet, first, last int, truncated bool
 		return
 	}
 	a.sip = true
-	u := &Unit{
-		Data: d.bytes.copy(b), Time: time, Transport: SCTP, Encap: p.enc.names,
+	u := &d.unit
+	*u = Unit{
+		Time: time, Transport: SCTP, Encap: p.enc.names,
 		Src: netip.AddrPortFrom(p.src, p.sport), Dst: netip.AddrPortFrom(p.dst, p.dport),
 		File: d.cur.File, Interface: d.cur.Interface, Truncated: truncated, Reassembled: true,
-		Segments: segs, Frames: frameNumbers(segs), Findings: p.findings,
+		Findings: p.findings,
 	}
+	d.give(u, b, segs, segs)
 	p.findings = nil
 	if truncated {
 		d.stats.Gaps++

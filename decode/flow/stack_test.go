@@ -17,7 +17,11 @@ type collect struct {
 	contexts []Context
 }
 
-func (c *collect) Unit(u *Unit) { c.units = append(c.units, u) }
+func (c *collect) Unit(u *Unit) {
+	v := *u
+	v.Loan.Hold()
+	c.units = append(c.units, &v)
+}
 func (c *collect) Finding(f record.Finding, x Context) {
 	c.findings = append(c.findings, f)
 	c.contexts = append(c.contexts, x)

@@ -153,8 +153,9 @@ func (d *Decoder) sipFrame(st *stream, fr *sipparse.Frame) {
 	case sipparse.FrameMessage:
 		st.junk, st.saidJunk, st.lost = 0, false, fr.Truncated
 		off := st.base + int64(fr.Off)
-		segs, time := st.spans.segments(nil, off, off+int64(len(fr.Data)), 0)
-		d.streamUnit(st, st.transport, fr.Data, segs, time, fr.Truncated, fr.Diags)
+		var time int64
+		d.tmp, time = st.spans.segments(d.tmp[:0], off, off+int64(len(fr.Data)), 0)
+		d.streamUnit(st, st.transport, fr.Data, d.tmp, time, fr.Truncated, fr.Diags)
 	case sipparse.FrameJunk:
 		d.stats.Junk += uint64(len(fr.Data))
 		st.junk += int64(len(fr.Data))
@@ -175,12 +176,16 @@ func (d *Decoder) streamUnit(st *stream, transport string, b []byte, segs []reco
 	d.emit(d.newStreamUnit(st, transport, b, segs, time, truncated, diags))
 }
 
+// newStreamUnit makes a unit of octets of a stream, or one without octets and places.
 func (d *Decoder) newStreamUnit(st *stream, transport string, b []byte, segs []record.Segment, time int64, truncated bool, diags []sipparse.Diag) *Unit {
-	u := &Unit{
-		Data: d.bytes.copy(b), Time: time, Transport: transport, Encap: st.enc.names, Src: st.src, Dst: st.dst,
+	u := &d.unit
+	*u = Unit{
+		Time: time, Transport: transport, Encap: st.enc.names, Src: st.src, Dst: st.dst,
 		File: st.file, Interface: st.iface, Truncated: truncated, Stream: transport == TCP || transport == OverTLS,
-		Segments: segs, Frames: frameNumbers(segs), Findings: st.findings,
-		TLS: st.tlsInfo(),
+		Findings: st.findings, TLS: st.tlsInfo(),
+	}
+	if len(b) > 0 {
+		d.give(u, b, segs, segs)
 	}
 	st.findings = nil
 	u.Reassembled = len(u.Frames) > 1
