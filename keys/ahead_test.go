@@ -58,6 +58,16 @@ func TestAhead(t *testing.T) {
 		t.Fatalf("%d kept of an RSK without tables", len(r.ahead))
 	}
 	check(0, 3) // two make the RSK warm
+	// What is kept for all workers together is bounded.
+	for i := range maxAhead {
+		r.ahead[aheadKey{id: string(rune(i))}] = nil
+	}
+	over := r.Ahead(queries, raws)
+	if len(r.ahead) != maxAhead {
+		t.Fatalf("%d keys are kept", len(r.ahead))
+	}
+	over()
+	clear(r.ahead)
 	done := r.Ahead(queries, raws)
 	k := r.mat.UserKeys[0].RSK
 	if k.Many(z.Public(), id[:]) { // the processor can
