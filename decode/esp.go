@@ -67,7 +67,7 @@ func (w *worker) espVerified(u *flow.Unit) {
 	m := w.at(0)
 	var given []string
 	var at record.Place
-	w.elements(m, sipparse.HdrSecurityVerify, func(h *sipparse.Header, _ uint32, v []byte) {
+	w.elements(m, sipparse.HdrSecurityVerify, func(h *sipparse.Header, _ placer, v []byte) {
 		mech, rest, _ := bytes.Cut(v, []byte(";"))
 		mod := ""
 		var spis []string

@@ -2,7 +2,6 @@ package decode
 
 import (
 	"bytes"
-	"iter"
 	"strconv"
 
 	"github.com/mcxdump/mcxdump/decode/record"
@@ -154,29 +153,59 @@ func (w *worker) address(m *message, id sipparse.HeaderID, f *address) {
 	if !ok {
 		return
 	}
-	na, _ := sipparse.ParseNameAddr(m.sip.Bytes(h.Value))
-	at := func(s sipparse.Span) record.Place {
-		return m.place(sipparse.Span{Off: h.Value.Off + s.Off, Len: s.Len})
-	}
+	na, at := sipparse.SplitNameAddr(m.sip.Bytes(h.Value)), placer{m, h.Value.Off}
 	w.b.Open(f.self, m.place(h.Value))
 	if u := na.URISpan.In(na.Raw); len(u) > 0 {
-		w.b.Str(f.uri, text(u), at(na.URISpan))
+		w.b.Str(f.uri, text(u), at.place(na.URISpan))
 	}
-	if t := na.Tag(); t != "" {
-		w.b.Str(f.tag, t, m.place(h.Value))
+	if t, _ := na.Param("tag"); len(t) > 0 {
+		w.b.Str(f.tag, text(t), m.place(h.Value))
 	}
-	if d := na.DisplayName(); d != "" {
-		w.b.Str(f.display, d, at(na.Display))
+	if d := displayName(&na); d != "" {
+		w.b.Str(f.display, d, at.place(na.Display))
 	}
 	w.b.Close()
 }
 
+// A placer says where in the record a span of a header field's value lies.
+type placer struct {
+	m   *message
+	off uint32 // of the value
+}
+
+func (p placer) place(s sipparse.Span) record.Place {
+	return p.m.place(sipparse.Span{Off: p.off + s.Off, Len: s.Len})
+}
+
+// all is the place of a value of n octets.
+func (p placer) all(n int) record.Place { return p.place(sipparse.Span{Len: uint32(n)}) }
+
+// displayName is the display name of an address; it shares the message's octets where they are what it is.
+func displayName(na *sipparse.NameAddr) string {
+	d := na.Display.In(na.Raw)
+	if bytes.IndexByte(d, '\n') >= 0 || bytes.IndexByte(d, '\r') >= 0 {
+		return na.DisplayName()
+	}
+	return unquoted(d, na.Quoted)
+}
+
+// unquoted is the inside of a quoted string without its escapes, or a token as it is.
+func unquoted(v []byte, quoted bool) string {
+	if quoted && bytes.IndexByte(v, '\\') >= 0 {
+		return sipparse.Unquote(v)
+	}
+	return text(v)
+}
+
 // elements calls do for each member of a comma-separated header field, over all its occurrences.
-func (w *worker) elements(m *message, id sipparse.HeaderID, do func(h *sipparse.Header, off uint32, v []byte)) {
+func (w *worker) elements(m *message, id sipparse.HeaderID, do func(h *sipparse.Header, at placer, v []byte)) {
+	if !m.sip.Has(id) {
+		return
+	}
 	for h := range m.sip.All(id) {
 		v := m.sip.Bytes(h.Value)
 		for e := range sipparse.SplitList(v) {
-			do(h, h.Value.Off+e.Off, e.In(v))
+			do(h, placer{m, h.Value.Off + e.Off}, e.In(v))
 		}
 	}
 }
@@ -185,17 +214,16 @@ func (w *worker) contacts(m *message) {
 	if !w.b.Wants(fSIPContact) {
 		return
 	}
-	w.elements(m, sipparse.HdrContact, func(_ *sipparse.Header, off uint32, v []byte) {
-		na, _ := sipparse.ParseNameAddr(v)
-		at := func(s sipparse.Span) record.Place { return m.place(sipparse.Span{Off: off + s.Off, Len: s.Len}) }
-		w.b.Open(fSIPContact, at(sipparse.Span{Len: uint32(len(v))}))
+	w.elements(m, sipparse.HdrContact, func(_ *sipparse.Header, at placer, v []byte) {
+		na := sipparse.SplitNameAddr(v)
+		w.b.Open(fSIPContact, at.all(len(v)))
 		if na.Star {
-			w.b.Str(fSIPContactURI, "*", at(sipparse.Span{Len: uint32(len(v))}))
+			w.b.Str(fSIPContactURI, "*", at.all(len(v)))
 		} else if u := na.URISpan.In(na.Raw); len(u) > 0 {
-			w.b.Str(fSIPContactURI, text(u), at(na.URISpan))
+			w.b.Str(fSIPContactURI, text(u), at.place(na.URISpan))
 		}
-		if d := na.DisplayName(); d != "" {
-			w.b.Str(fSIPContactDisplay, d, at(na.Display))
+		if d := displayName(&na); d != "" {
+			w.b.Str(fSIPContactDisplay, d, at.place(na.Display))
 		}
 		w.params(fSIPContactParams, na.Raw, na.Params, at)
 		w.b.Close()
@@ -203,57 +231,63 @@ func (w *worker) contacts(m *message) {
 }
 
 // params adds a Map of parameters; a parameter without a value has the empty one.
-func (w *worker) params(f *record.Field, raw []byte, s sipparse.Span, at func(sipparse.Span) record.Place) {
-	w.paramSeq(f, raw, s, sipparse.ParamsIn(raw, s), false, at)
+func (w *worker) params(f *record.Field, raw []byte, s sipparse.Span, at placer) {
+	if s.Len == 0 || !w.b.Wants(f) {
+		return
+	}
+	w.b.Open(f, at.place(s))
+	for p := range sipparse.ParamsIn(raw, s) {
+		w.param(f, raw, &p, at.place(paramSpan(&p)))
+	}
+	w.b.Close()
 }
 
 // authParams lists the parameters of credentials or of a challenge, which commas separate (RFC 9110 11.2).
 func (w *worker) authParams(f *record.Field, a *sipparse.Auth, at func(sipparse.Span) record.Place) {
-	w.paramSeq(f, a.Raw, a.Params, a.ParamSeq(), !w.opt.ShowSecrets, at)
-}
-
-func (w *worker) paramSeq(f *record.Field, raw []byte, s sipparse.Span, params iter.Seq[sipparse.Param], hide bool, at func(sipparse.Span) record.Place) {
-	if s.Len == 0 || !w.b.Wants(f) {
+	if a.Params.Len == 0 || !w.b.Wants(f) {
 		return
 	}
-	w.b.Open(f, at(s))
-	for p := range params {
-		v := p.Value.In(raw)
-		val := text(v)
-		if p.Quoted {
-			val = sipparse.Unquote(v)
-		}
-		cut := false
-		if hide && keyParam(p.Name.In(raw)) {
-			val, cut = withhold(val, false)
-		}
-		n := w.b.Entry(f, text(p.Name.In(raw)), val, at(sipparse.Span{Off: p.Name.Off, Len: max(p.Name.Len, p.Value.Off+p.Value.Len-min(p.Name.Off, p.Value.Off+p.Value.Len))}))
-		if n != nil && cut {
-			n.Flags |= record.Withheld
+	w.b.Open(f, at(a.Params))
+	for p := range a.ParamSeq() {
+		n := w.param(f, a.Raw, &p, at(paramSpan(&p)))
+		if n != nil && !w.opt.ShowSecrets && keyParam(p.Name.In(a.Raw)) {
+			if shown, cut := withhold(n.Str, false); cut {
+				n.Str = shown
+				n.Flags |= record.Withheld
+			}
 		}
 	}
 	w.b.Close()
+}
+
+func (w *worker) param(f *record.Field, raw []byte, p *sipparse.Param, at record.Place) *record.Node {
+	return w.b.Entry(f, text(p.Name.In(raw)), unquoted(p.Value.In(raw), p.Quoted), at)
+}
+
+// paramSpan reaches from the name of a parameter to the end of its value.
+func paramSpan(p *sipparse.Param) sipparse.Span {
+	end := p.Value.Off + p.Value.Len
+	return sipparse.Span{Off: p.Name.Off, Len: max(p.Name.Len, end-min(p.Name.Off, end))}
 }
 
 func (w *worker) vias(m *message) {
 	if !w.b.Wants(fSIPVia) {
 		return
 	}
-	w.elements(m, sipparse.HdrVia, func(_ *sipparse.Header, off uint32, v []byte) {
-		via, _ := sipparse.ParseVia(v)
-		at := func(s sipparse.Span) record.Place { return m.place(sipparse.Span{Off: off + s.Off, Len: s.Len}) }
-		w.b.Open(fSIPVia, at(sipparse.Span{Len: uint32(len(v))}))
+	w.elements(m, sipparse.HdrVia, func(_ *sipparse.Header, at placer, v []byte) {
+		via := sipparse.SplitVia(v)
+		w.b.Open(fSIPVia, at.all(len(v)))
 		if via.Transport.Len > 0 {
-			w.b.Str(fSIPViaTranspo, text(via.Transport.In(v)), at(via.Transport))
+			w.b.Str(fSIPViaTranspo, text(via.Transport.In(v)), at.place(via.Transport))
 		}
 		if via.Host.Len > 0 {
-			w.b.Str(fSIPViaHost, text(via.Host.In(v)), at(via.Host))
+			w.b.Str(fSIPViaHost, text(via.Host.In(v)), at.place(via.Host))
 		}
 		if via.PortNum >= 0 {
-			w.b.Num(fSIPViaPort, int64(via.PortNum), at(via.Port))
+			w.b.Num(fSIPViaPort, int64(via.PortNum), at.place(via.Port))
 		}
-		if br := via.Branch(); len(br) > 0 {
-			w.b.Str(fSIPViaBranch, string(br), at(via.Params))
+		if br, _ := via.Param("branch"); len(br) > 0 {
+			w.b.Str(fSIPViaBranch, text(br), at.place(via.Params))
 		}
 		w.params(fSIPViaParams, v, via.Params, at)
 		w.b.Close()
@@ -265,10 +299,10 @@ func (w *worker) uris(m *message, id sipparse.HeaderID, f *record.Field) {
 	if !w.b.Wants(f) {
 		return
 	}
-	w.elements(m, id, func(_ *sipparse.Header, off uint32, v []byte) {
-		na, _ := sipparse.ParseNameAddr(v)
+	w.elements(m, id, func(_ *sipparse.Header, at placer, v []byte) {
+		na := sipparse.SplitNameAddr(v)
 		if u := na.URISpan.In(na.Raw); len(u) > 0 {
-			w.b.Str(f, text(u), m.place(sipparse.Span{Off: off + na.URISpan.Off, Len: na.URISpan.Len}))
+			w.b.Str(f, text(u), at.place(na.URISpan))
 		}
 	})
 }
@@ -277,9 +311,9 @@ func (w *worker) list(m *message, id sipparse.HeaderID, f *record.Field) {
 	if !w.b.Wants(f) {
 		return
 	}
-	w.elements(m, id, func(_ *sipparse.Header, off uint32, v []byte) {
+	w.elements(m, id, func(_ *sipparse.Header, at placer, v []byte) {
 		if len(v) > 0 {
-			w.b.Str(f, text(v), m.place(sipparse.Span{Off: off, Len: uint32(len(v))}))
+			w.b.Str(f, text(v), at.all(len(v)))
 		}
 	})
 }
@@ -288,9 +322,8 @@ func (w *worker) acceptContacts(m *message) {
 	if !w.b.Wants(fSIPAcceptContact) {
 		return
 	}
-	w.elements(m, sipparse.HdrAcceptContact, func(_ *sipparse.Header, off uint32, v []byte) {
-		at := func(s sipparse.Span) record.Place { return m.place(sipparse.Span{Off: off + s.Off, Len: s.Len}) }
-		w.b.Open(fSIPAcceptContact, at(sipparse.Span{Len: uint32(len(v))}))
+	w.elements(m, sipparse.HdrAcceptContact, func(_ *sipparse.Header, at placer, v []byte) {
+		w.b.Open(fSIPAcceptContact, at.all(len(v)))
 		if i := bytes.IndexByte(v, ';'); i >= 0 {
 			w.params(fSIPAcceptContactParams, v, sipparse.Span{Off: uint32(i + 1), Len: uint32(len(v) - i - 1)}, at)
 		}
@@ -307,12 +340,10 @@ func (w *worker) event(m *message) {
 		return
 	}
 	v := m.sip.Bytes(h.Value)
-	at := func(s sipparse.Span) record.Place {
-		return m.place(sipparse.Span{Off: h.Value.Off + s.Off, Len: s.Len})
-	}
+	at := placer{m, h.Value.Off}
 	name, _, _ := bytes.Cut(v, []byte(";"))
 	name = bytes.TrimSpace(name)
-	w.b.Str(fSIPEvent, text(name), at(sipparse.Span{Len: uint32(len(name))}))
+	w.b.Str(fSIPEvent, text(name), at.all(len(name)))
 	if i := bytes.IndexByte(v, ';'); i >= 0 {
 		w.params(fSIPEventParams, v, sipparse.Span{Off: uint32(i + 1), Len: uint32(len(v) - i - 1)}, at)
 	}
@@ -323,20 +354,19 @@ func (w *worker) warnings(m *message) {
 	if !m.sip.Has(sipparse.HdrWarning) {
 		return
 	}
-	w.elements(m, sipparse.HdrWarning, func(_ *sipparse.Header, off uint32, v []byte) {
+	w.elements(m, sipparse.HdrWarning, func(_ *sipparse.Header, at placer, v []byte) {
 		wn, err := sipparse.ParseWarning(v)
-		at := func(s sipparse.Span) record.Place { return m.place(sipparse.Span{Off: off + s.Off, Len: s.Len}) }
 		txt := sipparse.Unquote(wn.Text.In(v))
-		w.b.Open(fSIPWarning, at(sipparse.Span{Len: uint32(len(v))}))
+		w.b.Open(fSIPWarning, at.all(len(v)))
 		if err == nil || wn.Code > 0 {
-			w.b.Num(fSIPWarningCode, int64(wn.Code), at(sipparse.Span{Len: 3}))
+			w.b.Num(fSIPWarningCode, int64(wn.Code), at.all(3))
 		}
 		if a := wn.Agent.In(v); len(a) > 0 {
-			w.b.Str(fSIPWarningAgent, text(a), at(wn.Agent))
+			w.b.Str(fSIPWarningAgent, text(a), at.place(wn.Agent))
 		}
-		w.b.Str(fSIPWarningText, txt, at(wn.Text))
+		w.b.Str(fSIPWarningText, txt, at.place(wn.Text))
 		if code, ok := mcCode(txt); ok && wn.Code == 399 {
-			w.b.Num(fSIPWarningMCCode, int64(code), at(wn.Text))
+			w.b.Num(fSIPWarningMCCode, int64(code), at.place(wn.Text))
 		}
 		w.b.Close()
 		if txt != "" {
@@ -375,12 +405,10 @@ func (w *worker) authorizations(m *message) {
 		}
 		v := m.sip.Bytes(h.Value)
 		a, _ := sipparse.ParseAuth(v)
-		at := func(s sipparse.Span) record.Place {
-			return m.place(sipparse.Span{Off: h.Value.Off + s.Off, Len: s.Len})
-		}
+		at := placer{m, h.Value.Off}
 		w.b.Open(fSIPAuth, m.place(h.Value))
 		w.b.Str(fSIPAuthHeader, h.ID.String(), m.place(h.Name))
-		w.b.Str(fSIPAuthScheme, text(a.Scheme.In(v)), at(a.Scheme))
+		w.b.Str(fSIPAuthScheme, text(a.Scheme.In(v)), at.place(a.Scheme))
 		if secretScheme(a.Scheme.In(v)) {
 			_, rest, _ := bytes.Cut(v, []byte(" "))
 			shown, cut := withhold(string(bytes.TrimSpace(rest)), w.opt.ShowSecrets)
@@ -388,7 +416,7 @@ func (w *worker) authorizations(m *message) {
 				n.Flags |= record.Withheld
 			}
 		} else {
-			w.authParams(fSIPAuthParams, &a, at)
+			w.authParams(fSIPAuthParams, &a, at.place)
 		}
 		w.b.Close()
 	}
@@ -399,13 +427,12 @@ func (w *worker) security(m *message) {
 		return
 	}
 	for _, id := range [...]sipparse.HeaderID{sipparse.HdrSecurityClient, sipparse.HdrSecurityServer, sipparse.HdrSecurityVerify} {
-		w.elements(m, id, func(h *sipparse.Header, off uint32, v []byte) {
-			at := func(s sipparse.Span) record.Place { return m.place(sipparse.Span{Off: off + s.Off, Len: s.Len}) }
+		w.elements(m, id, func(h *sipparse.Header, at placer, v []byte) {
 			name, _, more := bytes.Cut(v, []byte(";"))
 			name = bytes.TrimSpace(name)
-			w.b.Open(fSIPSecurity, at(sipparse.Span{Len: uint32(len(v))}))
+			w.b.Open(fSIPSecurity, at.all(len(v)))
 			w.b.Str(fSIPSecurityHeader, h.ID.String(), m.place(h.Name))
-			w.b.Str(fSIPSecurityMechanism, text(name), at(sipparse.Span{Len: uint32(len(name))}))
+			w.b.Str(fSIPSecurityMechanism, text(name), at.all(len(name)))
 			if i := bytes.IndexByte(v, ';'); more {
 				w.params(fSIPSecurityParams, v, sipparse.Span{Off: uint32(i + 1), Len: uint32(len(v) - i - 1)}, at)
 			}

@@ -545,7 +545,13 @@ func (m *Message) Has(id HeaderID) bool {
 // All gives every header field of a kind, in wire order.
 func (m *Message) All(id HeaderID) iter.Seq[*Header] {
 	return func(yield func(*Header) bool) {
-		for i := range m.Headers {
+		from := 0
+		if id != HdrOther && id < hdrCount {
+			if from = int(m.first[id]) - 1; from < 0 {
+				return
+			}
+		}
+		for i := from; i < len(m.Headers); i++ {
 			if m.Headers[i].ID == id && !yield(&m.Headers[i]) {
 				return
 			}

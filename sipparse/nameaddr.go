@@ -29,16 +29,29 @@ func ParseNameAddr(b []byte) (NameAddr, error) {
 }
 
 func parseNameAddr(b []byte) (na NameAddr, e fault) {
+	e = na.split(b, true)
+	return na, e
+}
+
+// SplitNameAddr is ParseNameAddr without a look into the URI and the parameters: URI is left empty, and what is wrong is
+// not told.
+func SplitNameAddr(b []byte) (na NameAddr) {
+	na.split(b, false)
+	return na
+}
+
+// split finds the parts; deep has it look into the URI and the parameters too.
+func (na *NameAddr) split(b []byte, deep bool) (e fault) {
 	na.Raw = b
 	na.URI.PortNum = -1
 	i := skipWS(b, 0)
 	if i == len(b) {
 		e.set(DiagAddrEmpty, i)
-		return na, e
+		return e
 	}
 	if b[i] == '*' && skipWS(b, i+1) == len(b) {
 		na.Star = true
-		return na, e
+		return e
 	}
 	angle := -1
 	if b[i] == '"' {
@@ -62,7 +75,7 @@ func parseNameAddr(b []byte) (na NameAddr, e fault) {
 		}
 		if angle < 0 {
 			e.set(DiagAddrEmpty, len(b))
-			return na, e
+			return e
 		}
 	} else if angle = bytes.IndexByte(b[i:], '<'); angle >= 0 {
 		angle += i
@@ -110,7 +123,7 @@ func parseNameAddr(b []byte) (na NameAddr, e fault) {
 	}
 	if na.URISpan.Len == 0 {
 		e.set(DiagAddrEmpty, int(na.URISpan.Off))
-	} else {
+	} else if deep {
 		u, ue := parseURI(na.URISpan.In(b))
 		na.URI = u
 		if ue.ID != DiagNone {
@@ -119,7 +132,7 @@ func parseNameAddr(b []byte) (na NameAddr, e fault) {
 	}
 	j := skipWS(b, after)
 	if j == len(b) {
-		return na, e
+		return e
 	}
 	if b[j] != ';' {
 		if b[j] == ',' {
@@ -129,13 +142,15 @@ func parseNameAddr(b []byte) (na NameAddr, e fault) {
 		}
 		k := bytes.IndexByte(b[j:], ';')
 		if k < 0 {
-			return na, e
+			return e
 		}
 		j += k
 	}
 	na.Params = span(j+1, len(b))
-	checkParams(b, j+1, len(b), &e)
-	return na, e
+	if deep {
+		checkParams(b, j+1, len(b), &e)
+	}
+	return e
 }
 
 // Text gives a part as a string, as it is.

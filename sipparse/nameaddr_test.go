@@ -1,6 +1,8 @@
 package sipparse
 
 import (
+	"math/rand/v2"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -104,5 +106,37 @@ func TestListsLinear(t *testing.T) {
 		if len(m.Diags) > 129 {
 			t.Errorf("%q: %d diagnostics", unit, len(m.Diags))
 		}
+	}
+}
+
+// What is split without a look inside has the parts that the whole reading has.
+func TestSplitAlone(t *testing.T) {
+	words := []string{"\"", "<", ">", ";", ":", "sip:a@b", "tel:1", " ", "\r\n ", ",", "=", "x", "tag=1", "\\", "*", "?", "[", "]", "SIP/2.0/UDP", "/", "host", "5060", ";branch=z9hG4bK1", "é", "\x00", "(", ")"}
+	rnd := rand.New(rand.NewPCG(6, 1))
+	uris, params := 0, 0
+	for range 100000 {
+		var b []byte
+		for range rnd.IntN(9) {
+			b = append(b, words[rnd.IntN(len(words))]...)
+		}
+		whole, _ := parseNameAddr(b)
+		if whole.URI.Host.Len > 0 {
+			uris++
+		}
+		empty := NameAddr{URI: URI{PortNum: -1}}
+		whole.URI = empty.URI
+		if got := SplitNameAddr(b); !reflect.DeepEqual(got, whole) {
+			t.Fatalf("%q: %+v, not %+v", b, got, whole)
+		}
+		via, _ := parseVia(b)
+		if via.Params.Len > 0 {
+			params++
+		}
+		if got := SplitVia(b); !reflect.DeepEqual(got, via) {
+			t.Fatalf("%q: %+v, not %+v", b, got, via)
+		}
+	}
+	if uris < 1000 || params < 1000 {
+		t.Error("only", uris, "URIs and", params, "parameters")
 	}
 }

@@ -28,6 +28,20 @@ func ParseVia(b []byte) (Via, error) {
 }
 
 func parseVia(b []byte) (v Via, e fault) {
+	e = v.split(b)
+	if v.Params.Len > 0 {
+		v.checkParams(&e)
+	}
+	return v, e
+}
+
+// SplitVia is ParseVia without a look at the parameters, and without telling what is wrong.
+func SplitVia(b []byte) (v Via) {
+	v.split(b)
+	return v
+}
+
+func (v *Via) split(b []byte) (e fault) {
 	v.Raw, v.PortNum = b, -1
 	const usual = "SIP/2.0/"
 	i := 0
@@ -115,9 +129,8 @@ func parseVia(b []byte) (v Via, e fault) {
 		if i+1 == len(b) {
 			e.set(DiagParamEmpty, i)
 		}
-		v.checkParams(&e)
 	}
-	return v, e
+	return e
 }
 
 // checkParams is the check of generic parameters, but for the values of "received" and "maddr", which may hold colons

@@ -43,17 +43,25 @@ func (b *Builder) add(f *Field, p Place) *Node {
 	if limit <= 0 {
 		limit = DefaultNodes
 	}
-	if len(b.R.Nodes) >= limit {
+	r := b.R
+	k := len(r.Nodes)
+	if k >= limit {
 		b.Dropped++
 		return nil
 	}
-	b.R.Nodes = append(b.R.Nodes, Node{Field: f, End: int32(len(b.R.Nodes) + 1)})
-	n := &b.R.Nodes[len(b.R.Nodes)-1]
-	if p.Known {
-		n.Src, n.Off, n.Len = uint16(p.Src), p.Off, p.Len
-		n.Flags |= HasRange
+	if k < cap(r.Nodes) {
+		r.Nodes = r.Nodes[:k+1]
 	} else {
-		n.Flags |= Generated
+		r.Nodes = append(r.Nodes, Node{})
+	}
+	// Every member is set: the memory may be that of an earlier record's node. Set one by one, they are written once.
+	n := &r.Nodes[k]
+	n.Field, n.Key, n.Str, n.Num = f, "", "", 0
+	n.End, n.Prot = int32(k+1), 0
+	if p.Known {
+		n.Off, n.Len, n.Src, n.Flags = p.Off, p.Len, uint16(p.Src), HasRange
+	} else {
+		n.Off, n.Len, n.Src, n.Flags = 0, 0, 0, Generated
 	}
 	return n
 }

@@ -2,6 +2,7 @@ package record_test
 
 import (
 	"math"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -284,5 +285,41 @@ func TestNames(t *testing.T) {
 	}
 	if _, any := new(record.Record).Worst(); any {
 		t.Error("the worst of nothing")
+	}
+}
+
+// A node in memory that served another record is as one in new memory.
+func TestBuilderMemory(t *testing.T) {
+	f := reg("memory_test", record.Map, record.String)
+	old := record.Record{Nodes: make([]record.Node, 8)}
+	for i := range old.Nodes {
+		v := reflect.ValueOf(&old.Nodes[i]).Elem()
+		for k := range v.NumField() {
+			switch m := v.Field(k); m.Kind() {
+			case reflect.String:
+				m.SetString("old")
+			case reflect.Int32, reflect.Int64:
+				m.SetInt(77)
+			case reflect.Uint8, reflect.Uint16, reflect.Uint32:
+				m.SetUint(77)
+			case reflect.Pointer:
+				m.Set(reflect.ValueOf(f.Entry()))
+			default:
+				t.Fatal("a member of another kind:", v.Type().Field(k).Name)
+			}
+		}
+	}
+	build := func(r *record.Record) []record.Node {
+		b := record.Builder{R: r, Want: record.All()}
+		b.Open(f, record.At(1, 2, 3))
+		b.Entry(f, "k", "v", record.Place{})
+		b.Num(f, 5, record.At(0, 1, 1))
+		b.Node(f, record.Place{})
+		b.Close()
+		return r.Nodes
+	}
+	old.Nodes = old.Nodes[:0]
+	if used, fresh := build(&old), build(new(record.Record)); !reflect.DeepEqual(used, fresh) {
+		t.Errorf("%+v\n%+v", used, fresh)
 	}
 }
