@@ -52,8 +52,12 @@ func bodyByType(mediaType string) *BodyType {
 	if mediaType == "" {
 		return nil
 	}
-	if b := exactTypes()[mediaType]; b != nil {
-		return b
+	if all := exactTypes(); len(mediaType) < len(all) {
+		for _, t := range all[len(mediaType)] {
+			if t.name == mediaType {
+				return t.body
+			}
+		}
 	}
 	for _, b := range bodyTypes { // an exact type goes before a pattern, the first pattern before the next
 		for _, t := range b.Types {
@@ -65,17 +69,24 @@ func bodyByType(mediaType string) *BodyType {
 	return nil
 }
 
-// exactTypes is the register by exact media type; it is complete after package initialisation.
-var exactTypes = sync.OnceValue(func() map[string]*BodyType {
-	m := map[string]*BodyType{}
+// An exactType is one exact media type of the register.
+type exactType struct {
+	name string
+	body *BodyType
+}
+
+// exactTypes is the register by the length of exact media types; it is complete after package initialisation. Where two
+// bodies have the same type, the first goes before the second.
+var exactTypes = sync.OnceValue(func() (all [][]exactType) {
 	for _, b := range bodyTypes {
 		for _, t := range b.Types {
-			if m[t] == nil {
-				m[t] = b
+			for len(all) <= len(t) {
+				all = append(all, nil)
 			}
+			all[len(t)] = append(all[len(t)], exactType{t, b})
 		}
 	}
-	return m
+	return all
 })
 
 // glob matches one "*" in pattern against any run of characters.

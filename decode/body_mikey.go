@@ -1,6 +1,7 @@
 package decode
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"sort"
@@ -285,14 +286,11 @@ func (g mikeyRange) at(name string) record.Place {
 	return r.p.Place(g.off, max(g.end-g.off, 0))
 }
 
-func identity(d *mikeyparse.IDR) string {
-	if d == nil {
-		return ""
+func (c *Context) identity(d *mikeyparse.IDR) string {
+	if s, ok := d.TextOctets(); ok {
+		return text(s)
 	}
-	if s, ok := d.Text(); ok {
-		return s
-	}
-	return fmt.Sprintf("%x", d.ID)
+	return c.hex(d.ID)
 }
 
 func (r *mikeyRun) show(m *mikeyparse.Message, form mikeyparse.Form) {
@@ -310,7 +308,7 @@ func (r *mikeyRun) show(m *mikeyparse.Message, form mikeyparse.Form) {
 		b.Str(f.dataName, h.DataType.String(), hdr("hdr.data_type"))
 		b.Bool(f.v, h.V, hdr("hdr.v_prf"))
 		b.Str(f.prf, h.PRF.String(), hdr("hdr.v_prf"))
-		b.Str(f.csbID, fmt.Sprintf("%08x", h.CSBID), hdr("hdr.csb_id"))
+		b.Str(f.csbID, r.hex8(h.CSBID), hdr("hdr.csb_id"))
 		b.Str(f.keyType, mikeyparse.KeyTypeOf(h.CSBID).String(), hdr("hdr.csb_id"))
 		b.Num(f.numCS, int64(h.NumCS), hdr("hdr.num_cs"))
 		b.Str(f.mapType, h.MapType.String(), hdr("hdr.map_type"))
@@ -327,7 +325,7 @@ func (r *mikeyRun) show(m *mikeyparse.Message, form mikeyparse.Form) {
 	}{{f.initiator, m.Initiator()}, {f.responder, m.Responder()}, {f.initiatorKMS, m.InitiatorKMS()}, {f.responderKMS, m.ResponderKMS()}} {
 		if x.d != nil {
 			hidden = hidden || x.d.Hidden()
-			b.Str(x.f, identity(x.d), r.at("idr.data", x.d.Off, x.d.End))
+			b.Str(x.f, r.identity(x.d), r.at("idr.data", x.d.Off, x.d.End))
 		}
 	}
 	if hidden {
@@ -412,8 +410,8 @@ func (r *mikeyRun) payload(pl mikeyparse.Payload, partial bool) {
 		b.Num(f.role, int64(v.Role), at("idr.role"))
 		b.Str(f.roleName, v.Role.String(), at("idr.role"))
 		b.Str(f.idType, v.IDType.String(), at("idr.type"))
-		if s, ok := v.Text(); ok {
-			b.Str(f.id, s, at("idr.data"))
+		if s, ok := v.TextOctets(); ok {
+			b.Str(f.id, text(s), at("idr.data"))
 		} else {
 			b.Str(f.uid, text(v.ID), at("idr.data"))
 		}
@@ -509,11 +507,11 @@ func (r *mikeyRun) protected(v *mikeyparse.Protected, off, end int) {
 	b.Open(f.prot, r.p.Place(v.Off, max(min(v.End, len(r.p.Data))-v.Off, 0)))
 	b.Num(f.protMessage, int64(v.MessageType), at("protected.message_type"))
 	b.Num(f.protTime, unixNano(int64(v.DateTime)), at("protected.date_time"))
-	b.Str(f.protID, fmt.Sprintf("%08x", v.PayloadID), at("protected.payload_id"))
+	b.Str(f.protID, r.hex8(v.PayloadID), at("protected.payload_id"))
 	b.Num(f.protSeq, int64(v.Sequence), at("protected.sequence"))
 	b.Str(f.protAlg, v.Algorithm.String(), at("protected.algorithm"))
 	b.Str(f.protIV, text(v.IV), at("protected.iv"))
-	b.Str(f.protKey, fmt.Sprintf("%08x", v.DPPKID), at("protected.dppk_id"))
+	b.Str(f.protKey, r.hex8(v.DPPKID), at("protected.dppk_id"))
 	b.Num(f.protSize, int64(len(v.Sealed)), at("protected.sealed"))
 	b.Close()
 }
@@ -598,8 +596,8 @@ func server(d *mikeyparse.IDR) (is, known bool) {
 	if d == nil {
 		return false, false
 	}
-	s, ok := d.Text()
-	return ok && !strings.ContainsAny(s, "@:"), ok
+	s, ok := d.TextOctets()
+	return ok && bytes.IndexByte(s, '@') < 0 && bytes.IndexByte(s, ':') < 0, ok
 }
 
 // uploads tells whether a user sends the key to a server, as far as the identities are open.
@@ -624,8 +622,8 @@ func (c *Context) mikeyWords(m *mikeyparse.Message, verdict string) string {
 		way = " download"
 	}
 	if okTo {
-		if s, ok := m.Responder().Text(); ok {
-			who, about = " → ", shorten(s)
+		if s, ok := m.Responder().TextOctets(); ok {
+			who, about = " → ", shorten(text(s))
 		}
 	} else if m.Responder() != nil {
 		who = " (identities hidden)"

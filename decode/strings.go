@@ -1,6 +1,7 @@
 package decode
 
 import (
+	"encoding/hex"
 	"strings"
 	"unsafe"
 )
@@ -51,6 +52,15 @@ func (c *Context) join(parts ...string) string {
 		return strings.Join(parts, "")
 	}
 	return c.strings.join(parts...)
+}
+
+// hex is octets as lower-case hex digits.
+func (c *Context) hex(b []byte) string {
+	var room [128]byte
+	if len(b) > len(room)/2 || c.strings == nil {
+		return hex.EncodeToString(b)
+	}
+	return c.strings.copy(hex.AppendEncode(room[:0], b))
 }
 
 // hex8 is four octets as 8 hex digits.

@@ -1,7 +1,6 @@
 package mikeyparse
 
 import (
-	"bytes"
 	"encoding"
 	"fmt"
 	"unicode/utf8"
@@ -66,11 +65,20 @@ func (d *IDR) Hidden() bool { return d.Role.Hidden() }
 // UID, a byte string, or labelled as text and none. Zero octets at the end,
 // which one product writes, are left out.
 func (d *IDR) Text() (string, bool) {
-	text := bytes.TrimRight(d.ID, "\x00")
-	if d.Hidden() || d.IDType > IDURI || !isText(text) {
-		return "", false
+	b, ok := d.TextOctets()
+	return string(b), ok
+}
+
+// TextOctets is Text as octets of the input.
+func (d *IDR) TextOctets() ([]byte, bool) {
+	b := d.ID
+	for len(b) > 0 && b[len(b)-1] == 0 {
+		b = b[:len(b)-1]
 	}
-	return string(text), true
+	if d.Hidden() || d.IDType > IDURI || !isText(b) {
+		return nil, false
+	}
+	return b, true
 }
 
 // UID returns the hashed identity of a party. Besides IDRuidi and IDRuidr these

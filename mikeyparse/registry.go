@@ -154,14 +154,15 @@ func (v KeyType) ForGroup() bool { return v == KeyGMK || v == KeyMKFC || v == Ke
 // CSIDName names the stream that TS 33.180 table E.1.3-1 gives a CS ID, or is
 // empty when the table has none.
 func CSIDName(id uint8) string {
-	names := []string{
-		"MCPTT private call, initiator", "MCPTT private call, receiver",
-		"MCVideo private call, initiator", "MCVideo private call, receiver",
-		"MCPTT group", "MCVideo group", "CSK SRTCP MCPTT", "MuSiK SRTCP MCPTT",
-		"CSK SRTCP MCVideo", "MuSiK SRTCP MCVideo",
-	}
-	if int(id) < len(names) {
-		return names[id]
+	if int(id) < len(csNames) {
+		return csNames[id]
 	}
 	return ""
+}
+
+var csNames = []string{
+	"MCPTT private call, initiator", "MCPTT private call, receiver",
+	"MCVideo private call, initiator", "MCVideo private call, receiver",
+	"MCPTT group", "MCVideo group", "CSK SRTCP MCPTT", "MuSiK SRTCP MCPTT",
+	"CSK SRTCP MCVideo", "MuSiK SRTCP MCVideo",
 }
