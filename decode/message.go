@@ -73,7 +73,7 @@ func newWorker(opt *Options) *worker {
 	w.b.Want = opt.Want
 	w.b.MaxNodes = opt.Limits.Nodes
 	if opt.Tracker != nil || opt.Checks != nil {
-		w.b.Want = record.All()
+		w.b.Want = opt.tracked()
 	}
 	w.want, w.plain = w.b.Want, opt.headersOnly()
 	w.asleep = true
@@ -88,6 +88,18 @@ func (w *worker) wake(on bool) {
 	if on {
 		w.b.Want, w.skim = record.All(), false
 	}
+}
+
+// tracked is what is built when something looks at whole messages: everything, or what a tracker alone has use for.
+func (o *Options) tracked() record.Want {
+	t, ok := o.Tracker.(interface{ Needs() record.Want })
+	if !ok || o.Checks != nil || o.Explain != 0 {
+		return record.All()
+	}
+	var w record.Want
+	w.Merge(t.Needs())
+	w.Merge(o.Want)
+	return w
 }
 
 // headersOnly tells whether everything that is looked at stands in the header fields or beside the message.

@@ -26,7 +26,7 @@ type Options struct {
 	// such as the response of a KMS.
 	Dormant bool
 	// Tracker follows what spans messages, in the ordered stage; nil for none. It needs whole records: all fields are
-	// built.
+	// built, unless it has a method Needs that returns a record.Want, and Checks is nil: then those and Want.
 	Tracker Tracker
 	// Checks runs the conformance checks on each message; nil for none. All fields are built.
 	Checks *CheckConfig

@@ -33,6 +33,9 @@ func (t tracker) Read(r *record.Record) any {
 	return nil
 }
 
+// Needs are the fields that Read looks at.
+func (t tracker) Needs() record.Want { return session.Needs() }
+
 func (t tracker) Add(event any, b *record.Builder) []record.Finding {
 	e := event.(*session.Event)
 	if t.each != nil {

@@ -32,3 +32,10 @@ func spoil[T any](list []T, x T) {
 		list[:cap(list)][i] = x
 	}
 }
+
+// Plain is an event without what it points at.
+func Plain(e *Event) *Event {
+	c := *e
+	c.Details, c.HTTP, c.Inner, c.pooled = nil, nil, nil, nil
+	return &c
+}

@@ -1040,7 +1040,7 @@ func (rd *reader) ciphers(e *Event) {
 		}
 		for j := i + 1; j < int(n.End) && j < len(r.Nodes); j = max(int(r.Nodes[j].End), j+1) {
 			k := &r.Nodes[j]
-			if k.Field == nil || k.Field.Key() != "ciphertext_length" {
+			if k.Field == nil || k.Field.Key() != cipherLength {
 				continue
 			}
 			iv, all := ivOf(rd.octets(k))
@@ -1051,6 +1051,9 @@ func (rd *reader) ciphers(e *Event) {
 		}
 	}
 }
+
+// cipherLength is the member of an encrypted element that points at its cipher text.
+const cipherLength = "ciphertext_length"
 
 // ivOf finds the IV in an EncryptedData element (the first 12 octets of CipherValue) or in a protected URI (;iv=), and
 // the cipher text, both as base64 without white space.
