@@ -34,21 +34,36 @@ func newLadder(s *streams) *cobra.Command {
 				return usage("say --session N (mcxdump sessions numbers them), --user ID or --call-id ID")
 			}
 			var events []*session.Event
-			got, sum, runErr := track(cmd.Context(), s, files, &k, 0, func(e *session.Event) {
+			var sessions []*session.Session
+			count, left := 0, 0
+			keep := func(x *session.Session) {
+				switch count++; {
+				case x.ID == id:
+					events = x.Events()
+				case user == "":
+				case len(sessions) >= maxStories && !x.Is(user):
+					left++
+				default:
+					sessions = append(sessions, x)
+				}
+			}
+			t, sum, runErr := track(cmd.Context(), s, files, &k, tracking{ladders: true, evicted: keep, each: func(e *session.Event) {
 				if callID != "" && e.CallID == callID && len(events) < maxLadder {
 					events = append(events, e)
 				}
-			})
-			if sum == nil {
+			}})
+			if t == nil || sum == nil {
 				return runErr
 			}
-			for _, x := range got.sessions {
-				if x.ID == id {
-					events = x.Events()
-				}
+			for _, x := range t.Sessions() {
+				keep(x)
+			}
+			if left > 0 {
+				fmt.Fprintf(s.err, "mcxdump: %d sessions more were not looked at for what belongs together\n", left)
 			}
 			if user != "" {
-				for _, c := range session.Chains(got.sessions, got.tokens) {
+				slices.SortFunc(sessions, func(a, b *session.Session) int { return a.ID - b.ID })
+				for _, c := range session.Chains(sessions, t.Tokens()) {
 					if slices.ContainsFunc(c.Sessions(), func(x *session.Session) bool { return x.Is(user) }) {
 						events = append(events, c.Events()...)
 					}
@@ -57,7 +72,7 @@ func newLadder(s *streams) *cobra.Command {
 				events = events[:min(len(events), maxLadder)]
 			}
 			if len(events) == 0 {
-				return fmt.Errorf("no message of that session, user or Call-ID is in the capture; there are %d sessions", len(got.sessions))
+				return fmt.Errorf("no message of that session, user or Call-ID is in the capture; there are %d sessions", count)
 			}
 			if svg != "" {
 				f, err := os.Create(svg)

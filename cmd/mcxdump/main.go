@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"math"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -26,14 +25,6 @@ func tune() {
 	}
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(softMemory)
-	}
-}
-
-// giveRoom lifts the soft limit for what has to keep more than fits it: the collector would run all the time.
-func giveRoom() {
-	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(math.MaxInt64)
-		debug.SetGCPercent(50)
 	}
 }
 

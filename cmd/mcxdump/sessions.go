@@ -1,12 +1,10 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
-	"sort"
 	"strings"
 	"time"
 
@@ -52,8 +50,20 @@ func (t tracker) Add(event any, b *record.Builder) []record.Finding {
 	return eff.Findings
 }
 
-// track runs captures through the pipeline for their sessions alone.
-func track(ctx context.Context, s *streams, files []string, k *keyFlags, release int, each func(*session.Event)) (*tracked, *decode.Summary, error) {
+// A tracking is how captures are followed for their sessions.
+type tracking struct {
+	release int
+	ladders bool
+	evicted func(*session.Session) // is given each session that the tables let go
+	each    func(*session.Event)   // see tracker
+}
+
+// sessionLimits are those of the tables.
+var sessionLimits session.Limits // a test lowers them
+
+// track runs captures through the pipeline for their sessions alone. The tracker has finished then; it is nil when nothing
+// could be run.
+func track(ctx context.Context, s *streams, files []string, k *keyFlags, how tracking) (*session.Tracker, *decode.Summary, error) {
 	if len(files) == 0 {
 		return nil, nil, usage("a capture FILE is needed, or - for standard input")
 	}
@@ -61,15 +71,7 @@ func track(ctx context.Context, s *streams, files []string, k *keyFlags, release
 	if err != nil {
 		return nil, nil, err
 	}
-	var evicted []*session.Session
-	left := 0
-	t := tracker{Tracker: session.NewTracker(session.Config{Release: release, Evicted: func(x *session.Session) {
-		if len(evicted) >= maxEvicted {
-			left++
-		} else if evicted = append(evicted, x); len(evicted) == manyEvicted {
-			giveRoom()
-		}
-	}}), each: each}
+	t := tracker{Tracker: session.NewTracker(session.Config{Limits: sessionLimits, Release: how.release, Evicted: how.evicted, NoLadders: !how.ladders}), each: how.each}
 	opt := decode.Options{Tracker: t, TwoPasses: true}
 	if opt.Flow, err = k.flow(m); err != nil {
 		return nil, nil, err
@@ -85,11 +87,6 @@ func track(ctx context.Context, s *streams, files []string, k *keyFlags, release
 	sum, err := s.decode(ctx, src, opt, &nothing{})
 	bar.stop()
 	t.Finish()
-	if left > 0 {
-		fmt.Fprintf(s.err, "mcxdump: %d sessions ended after %d others had, and are not shown: split the capture, or look at it with read\n", left, maxEvicted)
-	}
-	all := append(evicted, t.Sessions()...)
-	sort.SliceStable(all, func(i, j int) bool { return all[i].ID < all[j].ID })
 	var faults capture.Errors
 	if errors.As(err, &faults) {
 		for _, e := range faults {
@@ -97,30 +94,8 @@ func track(ctx context.Context, s *streams, files []string, k *keyFlags, release
 		}
 		err = errReported
 	}
-	return &tracked{sessions: all, tokens: t.Tokens()}, sum, err
+	return t.Tracker, sum, err
 }
-
-// tracked is what came of a run: every session and token.
-type tracked struct {
-	sessions []*session.Session
-	tokens   []*session.Trail
-}
-
-// redact replaces identities by pseudonyms.
-func (t *tracked) redact(name func(string) string) {
-	for i := range t.sessions {
-		t.sessions[i] = t.sessions[i].Redacted(name)
-	}
-	for i := range t.tokens {
-		t.tokens[i] = t.tokens[i].Redacted(name)
-	}
-}
-
-// manyEvicted sessions no longer fit the memory that the program asks for otherwise.
-const manyEvicted = 4096
-
-// maxEvicted bounds the sessions that are kept although the tracker had to let them go.
-var maxEvicted = 100_000 // a test lowers it
 
 // sessionsOptions are the flags of sessions.
 type sessionsOptions struct {
@@ -176,84 +151,31 @@ func (o *sessionsOptions) run(ctx context.Context, s *streams, files []string) e
 			return &usageError{err}
 		}
 	}
-	got, sum, runErr := track(ctx, s, files, &o.keyFlags, o.release, nil)
-	if sum == nil {
+	p := newSessionPrinter(s, o, from, to)
+	t, sum, runErr := track(ctx, s, files, &o.keyFlags, tracking{release: o.release, evicted: p.add})
+	if t == nil {
 		return runErr
 	}
-	wanted := map[int]bool{}
-	for _, x := range got.sessions {
-		switch {
-		case o.failed && !x.Failed():
-		case o.user != "" && !x.Mentions(o.user):
-		case !from.IsZero() && x.Last < from.UnixNano():
-		case !to.IsZero() && x.First >= to.UnixNano():
-		default:
-			wanted[x.ID] = true
-		}
+	for _, x := range t.Sessions() {
+		p.add(x)
 	}
-	if o.redact {
-		got.redact(output.NewRedactor(nil).Name)
-	}
-	var list []*session.Session
-	for _, x := range got.sessions {
-		if wanted[x.ID] {
-			list = append(list, x)
-		}
-	}
-	// A chain is told whole when one of its sessions is asked for.
-	var chains []*session.Chain
-	if o.json || o.tree {
-		for _, c := range session.Chains(got.sessions, got.tokens) {
-			if slices.ContainsFunc(c.Sessions(), func(x *session.Session) bool { return wanted[x.ID] }) {
-				chains = append(chains, c)
-			}
-		}
-	}
-	b := bufio.NewWriter(s.out)
-	switch {
-	case o.json:
-		var line []byte
-		for _, x := range list {
-			line = append(output.AppendSafeJSON(line[:0], string(x.AppendJSON(nil))), '\n')
-			b.Write(line)
-		}
-		for _, c := range chains {
-			if c.HTTP() {
-				line = append(output.AppendSafeJSON(line[:0], string(c.AppendJSON(nil))), '\n')
-				b.Write(line)
-			}
-		}
-		err = b.Flush()
-	case o.tree:
-		for _, c := range chains {
-			chainTree(b, c)
-			for _, x := range c.Sessions() {
-				if wanted[x.ID] {
-					sessionTree(b, x)
-				}
-			}
-		}
-		err = b.Flush()
-	default:
-		err = sessionTable(s, list)
-	}
-	if err != nil {
+	if err := p.end(t.Tokens()); err != nil {
 		return err
 	}
-	if len(list) == 0 && runErr == nil && !o.json {
+	if p.shown == 0 && runErr == nil && !o.json {
 		fmt.Fprintf(s.err, "mcxdump: no service authorisation among %d messages\n", sum.Messages())
 	}
 	return runErr
 }
 
-func sessionTable(s *streams, list []*session.Session) error {
-	heads := []string{"user", "client", "service", "how", "protection", "key", "token", "profile", "answer", "state", "cause", "messages", "frames", "duration"}
-	var rows [][]string
-	for _, x := range list {
-		rows = append(rows, []string{firstOf(x.MCID, x.IMPU), dash(shortClient(x.ClientID)), x.Service.String(), x.How, protection(x), keyWords(x),
-			tokenWords(x), profileWords(x), dash(x.AnswerMode), x.State.String(), dash(x.Cause), fmt.Sprint(x.Messages), frameWords(x), seconds(x.Duration())})
-	}
-	return s.table(heads, rows)
+// sessionColumns are those of the table: what tells most of a session keeps its place longest on a narrow terminal.
+var sessionColumns = []output.Column{{Head: "user", Rank: 1, Min: 26}, {Head: "client", Rank: 9, Min: 13}, {Head: "service", Rank: 3}, {Head: "how", Rank: 5, Min: 12},
+	{Head: "protection", Rank: 7}, {Head: "key", Rank: 6, Min: 15}, {Head: "token", Rank: 12, Min: 30}, {Head: "profile", Rank: 13}, {Head: "answer", Rank: 14},
+	{Head: "state", Rank: 2}, {Head: "cause", Rank: 4, Min: 28}, {Head: "messages", Rank: 11}, {Head: "frames", Rank: 8}, {Head: "duration", Rank: 10}}
+
+func sessionRow(x *session.Session) []string {
+	return []string{firstOf(x.MCID, x.IMPU), dash(shortClient(x.ClientID)), x.Service.String(), x.How, protection(x), keyWords(x),
+		tokenWords(x), profileWords(x), dash(x.AnswerMode), x.State.String(), dash(x.Cause), fmt.Sprint(x.Messages), frameWords(x), seconds(x.Duration())}
 }
 
 func firstOf(a, b string) string {

@@ -48,7 +48,7 @@ var allowed = map[string][]string{
 
 // outside lists the third-party modules that each package may import; a package without an entry may import none.
 var outside = map[string][]string{
-	"cmd/mcxdump":              {"github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/term", "github.com/olekukonko/tablewriter"},
+	"cmd/mcxdump":              {"github.com/spf13/cobra", "github.com/spf13/pflag", "golang.org/x/term", "github.com/olekukonko/tablewriter", "github.com/klauspost/compress"},
 	"decode/capture":           {"github.com/klauspost/compress", "golang.org/x/sys", "github.com/elastic/go-seccomp-bpf", "github.com/google/gopacket/pcap"}, // pcap: with -tags libpcap only
 	"decode":                   {"github.com/klauspost/compress", "github.com/andybalholm/brotli"},
 	"decode/flow":              {"github.com/google/gopacket", "golang.org/x/net/http2/hpack"},
