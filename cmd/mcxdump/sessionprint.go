@@ -31,6 +31,7 @@ type sessionPrinter struct {
 	next     int // the lowest number that was not printed
 	last     int // the highest one given
 	text     []byte
+	line     []byte
 	shown    int // sessions that were asked for
 	early    int // that were printed ahead of others
 	wanted   map[int]bool
@@ -94,7 +95,8 @@ func (p *sessionPrinter) add(x *session.Session) {
 func (p *sessionPrinter) render(dst []byte, x *session.Session) []byte {
 	switch {
 	case p.o.json:
-		return append(x.AppendJSON(dst), '\n')
+		p.line = x.AppendJSON(p.line[:0])
+		return append(output.AppendSafeJSON(dst, string(p.line)), '\n')
 	case p.o.tree:
 		b := bytes.NewBuffer(dst)
 		w := bufio.NewWriter(b)
@@ -196,7 +198,7 @@ func (p *sessionPrinter) end(tokens []*session.Trail) error {
 		for _, c := range chains {
 			if c.HTTP() {
 				web = true
-				p.out.Write(append(c.AppendJSON(nil), '\n'))
+				p.out.Write(append(output.AppendSafeJSON(nil, string(c.AppendJSON(nil))), '\n'))
 			}
 		}
 	}

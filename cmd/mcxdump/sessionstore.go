@@ -7,7 +7,7 @@ import (
 )
 
 // storeBudget bounds the compressed text that waits to be printed in its place.
-var storeBudget = 16 << 20 // a test lowers it
+var storeBudget = 8 << 20 // a test lowers it
 
 // storeChunk is how much text is compressed together.
 const storeChunk = 64 << 10
