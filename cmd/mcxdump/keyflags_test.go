@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"testing"
@@ -25,6 +26,35 @@ func TestShowsKeys(t *testing.T) {
 		f.Close()
 		if got := showsKeys(name); got != x.want {
 			t.Errorf("%s at %d: %v", x.word, x.at, got)
+		}
+	}
+}
+
+// Names of keys are found wherever they begin in what is looked at: at the seams between two readings, in either half and at the end.
+func TestShowsKeysSeams(t *testing.T) {
+	const size = 5<<20 + 77
+	kms, tls := "<KmsResponse", "CLIENT_RANDOM "
+	for _, c := range []struct {
+		text string
+		at   int
+		want bool
+	}{
+		{kms, 0, true}, {kms, 128<<10 - 5, true}, {kms, 128<<10 + 60, true}, {kms, size/2 - 6, true}, {kms, size / 2, true}, {kms, size/2 + 128<<10 - 3, true},
+		{kms, size - len(kms), true}, {tls, 300, true}, {tls, sniffTLS - 14, true}, {tls, sniffTLS - 7, false}, {tls, 2 << 20, false}, {tls, size - 100, false}, {"KmsRespons.", 4000, false},
+	} {
+		b := bytes.Repeat([]byte("Km"), size/2+1)[:size]
+		copy(b[c.at:], c.text)
+		name := filepath.Join(t.TempDir(), "x")
+		if err := os.WriteFile(name, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got := showsKeys(name); got != c.want {
+			t.Errorf("%q at %d: %v", c.text, c.at, got)
+		}
+	}
+	for _, name := range []string{t.TempDir(), "/nonexistent"} {
+		if showsKeys(name) {
+			t.Error(name)
 		}
 	}
 }

@@ -59,6 +59,16 @@ func (p *pair) frame(link uint16, b []byte, orig int) error {
 }
 
 func (p *pair) same() error {
+	for _, d := range []*Decoder{p.da, p.db} { // what find looks at first is in the tables
+		if s := d.frags.last; s != nil && d.frags.m[s.key] != s {
+			return fmt.Errorf("the last datagram is not in the table")
+		}
+		for i, st := range d.streams.near {
+			if st != nil && (d.streams.m[st.key] != st || st.key.place() != i) {
+				return fmt.Errorf("a near stream is not in the table")
+			}
+		}
+	}
 	if a, b := p.da.stats, p.db.stats; !reflect.DeepEqual(a, b) {
 		return fmt.Errorf("counters differ:\n%+v\n%+v", a, b)
 	}
@@ -178,7 +188,36 @@ func TestEqual(t *testing.T) {
 	}
 }
 
+// TestQuick: what quick decodes the seam decodes alike, and what quick sends the long way the seam does not take.
+func TestQuick(t *testing.T) {
+	links, frames := seeds()
+	r := rand.New(rand.NewPCG(3, 4))
+	s := newSeam()
+	counts := map[int]int{}
+	for i := range 100000 {
+		k := r.IntN(len(frames))
+		b := frames[k]
+		if i >= len(frames) {
+			b = mutate(r, b)
+		}
+		var fast, slow common
+		verdict, ok := quick(links[k], b, &fast), s.decode(links[k], b, &slow)
+		counts[verdict]++
+		fast.tag, slow.tag = 0, 0
+		if slow.proto != protoTCP {
+			slow.seq, slow.ack, slow.flags = 0, 0, 0
+		}
+		if verdict == 0 && (!ok || !reflect.DeepEqual(fast, slow)) || verdict == leaves && ok {
+			t.Fatalf("link %d, %x: %d, %v\n%+v\n%+v", links[k], b, verdict, ok, fast, slow)
+		}
+	}
+	if counts[0] < 10000 || counts[leaves] < 1000 || counts[stays] < 10000 {
+		t.Error(counts)
+	}
+}
+
 // TestSeamUsed: the common stack does go through gopacket, and what it must not decode does not.
+
 func TestSeamUsed(t *testing.T) {
 	s := newSeam()
 	for _, c := range tunnels() {

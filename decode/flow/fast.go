@@ -3,10 +3,68 @@ package flow
 import (
 	"encoding/binary"
 	"math"
+	"net/netip"
 
 	"github.com/mcxdump/mcxdump/internal/hep"
 	"github.com/mcxdump/mcxdump/sipparse"
 )
+
+// quick decodes the most common stack of all, of untagged Ethernet or raw IP, IPv4 without options, and UDP or TCP, as the
+// seam does. It returns stays for what the seam has to look at, and leaves for what is to be read layer by layer.
+func quick(link uint16, b []byte, c *common) int {
+	switch link {
+	case linkEthernet:
+		if len(b) < 34 || b[12] != etIPv4>>8 || b[13] != etIPv4&0xff {
+			return stays
+		}
+		b = b[14:]
+	case linkRaw, linkRaw12, linkRaw14, linkIPv4:
+		if len(b) < 20 {
+			return stays
+		}
+	default:
+		return stays
+	}
+	if b[0] != 0x45 {
+		return stays
+	}
+	if binary.BigEndian.Uint16(b[6:])&0x3fff != 0 {
+		return leaves // a fragment
+	}
+	total := int(binary.BigEndian.Uint16(b[2:]))
+	if total < 20 || total > len(b) {
+		return stays
+	}
+	c.proto = b[9]
+	from, to := [4]byte(b[12:16]), [4]byte(b[16:20])
+	b = b[20:total]
+	switch c.proto {
+	case protoUDP:
+		if len(b) < 8 {
+			return leaves
+		}
+		n := int(binary.BigEndian.Uint16(b[4:]))
+		if n < 8 || n > len(b) {
+			return leaves
+		}
+		c.payload = b[8:n]
+	case protoTCP:
+		if len(b) < 20 {
+			return leaves
+		}
+		n := int(b[12]>>4) * 4
+		if n < 20 || n > len(b) {
+			return leaves
+		}
+		c.seq, c.ack, c.flags = binary.BigEndian.Uint32(b[4:]), binary.BigEndian.Uint32(b[8:]), b[13]&(tcpFIN|tcpSYN|tcpRST|tcpACK)
+		c.payload = b[n:]
+	default:
+		return stays
+	}
+	c.vlan, c.v6, c.src, c.dst = -1, false, netip.AddrFrom4(from), netip.AddrFrom4(to)
+	c.sport, c.dport = binary.BigEndian.Uint16(b), binary.BigEndian.Uint16(b[2:])
+	return 0
+}
 
 // look is the fixed-offset look that nearly all frames end with: Ethernet (up to two tags), Linux cooked or raw IP, then
 // IPv4 without options or IPv6 without extension headers, then UDP whose payload cannot be SIP, a keep-alive or a
@@ -112,7 +170,7 @@ func look(link uint16, frame []byte) int {
 	return leaves
 }
 
-// What look returns beside the offset of an IP header.
+// What look returns beside the offset of an IP header, and quick beside 0.
 const (
 	stays  = -1
 	leaves = -2
@@ -148,11 +206,11 @@ func (d *Decoder) lookTCP(b []byte) bool {
 		return false
 	}
 	k.sport, k.dport = binary.BigEndian.Uint16(b), binary.BigEndian.Uint16(b[2:])
-	st := d.streams.m[k]
+	st := d.streams.find(&k)
 	if st == nil || st.state != streamIgnored || d.worthALook(b[n:]) {
 		return false
 	}
-	if r := d.streams.m[k.reverse()]; r != nil && r.streamData != nil {
+	if r := d.streams.opposite(&k); r != nil && r.streamData != nil {
 		return false
 	}
 	d.streams.use(st)

@@ -69,12 +69,26 @@ type fragTable struct {
 	bytes          int64
 	pending        []*fragSet // given up, still to be read as far as they go
 	free           []*fragSet // whose memory serves the next ones
+	last           *fragSet   // that was found; nil when it is gone
 }
 
 const maxFreeSets = 64
 
+// find returns the entry of a key, nil when there is none. Fragments of a datagram mostly come in a row.
+func (t *fragTable) find(k *fragKey) *fragSet {
+	if s := t.last; s != nil && s.key == *k {
+		return s
+	}
+	s := t.m[*k]
+	if s != nil {
+		t.last = s
+	}
+	return s
+}
+
 func (t *fragTable) add(s *fragSet) {
 	t.m[s.key] = s
+	t.last = s
 	s.prev = t.newest
 	if s.prev != nil {
 		s.prev.next = s
@@ -88,6 +102,9 @@ func (t *fragTable) add(s *fragSet) {
 
 func (t *fragTable) remove(s *fragSet) {
 	delete(t.m, s.key)
+	if t.last == s {
+		t.last = nil
+	}
 	if s.prev != nil {
 		s.prev.next = s.next
 	} else {
@@ -143,7 +160,7 @@ func (d *Decoder) fragment(p *packet, proto byte, id uint32, off int, more bool,
 	if p.v6 {
 		k.proto = 0
 	}
-	s := d.frags.m[k]
+	s := d.frags.find(&k)
 	if s != nil && s.state == fragDone {
 		if d.clock.now-s.doneAt < fragCopyTime && s.isCopy(off, len(b), maphash.Bytes(d.seed, b)) {
 			d.stats.FragmentDuplicates++
@@ -284,7 +301,8 @@ func (d *Decoder) wanted(p *packet, proto byte, b []byte) sipparse.Verdict {
 		}
 		q := *p
 		q.sport, q.dport = binary.BigEndian.Uint16(b), binary.BigEndian.Uint16(b[2:])
-		if st := d.streams.m[keyOf(&q)]; st != nil && st.state == streamIgnored {
+		k := keyOf(&q)
+		if st := d.streams.find(&k); st != nil && st.state == streamIgnored {
 			return sipparse.No
 		}
 		return sipparse.Yes
@@ -306,10 +324,12 @@ func (d *Decoder) kill(s *fragSet) {
 // came from.
 func (d *Decoder) assemble(s *fragSet) packet {
 	q := s.pkt
-	w := new(whole)
+	var w *whole
 	if n := len(d.whole); n > 0 {
 		w = d.whole[n-1]
 		d.whole = d.whole[:n-1]
+	} else {
+		w = new(whole)
 	}
 	q.whole, q.pieces = w, w.segs[:0]
 	n := int64(0)

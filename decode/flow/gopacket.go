@@ -9,8 +9,8 @@ import (
 )
 
 // This file is the only one that knows gopacket. Its DecodingLayerParser decodes the common stack (Ethernet with at most
-// one 802.1Q tag or raw IP, IPv4 or IPv6, UDP, TCP or SCTP) of frames that the fixed-offset look lets through; it is held
-// to the way layer by layer, which decodes everything else. The layers are this file's own, for gopacket/layers takes
+// one 802.1Q tag or raw IP, IPv4 or IPv6, UDP, TCP or SCTP) of frames that the fixed-offset look lets through and quick
+// leaves to it; it is held to the way layer by layer, which decodes everything else. The layers are this file's own, for gopacket/layers takes
 // longer to initialise than a small capture to read.
 
 // The layers that the parser knows, among the numbers that gopacket leaves to applications.
@@ -290,8 +290,13 @@ func (s *seam) decode(link uint16, b []byte, c *common) (ok bool) {
 // common decodes a frame through the seam; false when the frame is to be read layer by layer.
 func (d *Decoder) common(p *packet, link uint16, b []byte) bool {
 	c := &d.com
-	if !d.seam.decode(link, b, c) {
+	switch quick(link, b, c) {
+	case leaves:
 		return false
+	case stays:
+		if !d.seam.decode(link, b, c) {
+			return false
+		}
 	}
 	if c.vlan >= 0 && !d.enter(p, encVLAN, uint64(c.vlan), true) {
 		return true

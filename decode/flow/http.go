@@ -109,7 +109,7 @@ func (d *Decoder) join(st *stream) *httpConn {
 	c := (*httpConn)(nil)
 	r := d.peer(st)
 	if r == nil && st.outer == nil {
-		r = d.streams.m[st.key.reverse()] // closed perhaps, but what it asked is known
+		r = d.streams.opposite(&st.key) // closed perhaps, but what it asked is known
 	}
 	if r != nil && r.conn != nil && (r.conn.sides[0] == nil || r.conn.sides[1] == nil) {
 		c = r.conn

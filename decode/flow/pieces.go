@@ -86,6 +86,10 @@ type put struct {
 func (pp *piecePool) add(list []*piece, off int64, b []byte, time int64, origin func(dst []record.Segment, b []byte) []record.Segment) ([]*piece, put) {
 	var r put
 	end := off + int64(len(b))
+	if n := len(list); n == 0 || list[n-1].end() <= off { // the usual case
+		r.added, r.pieces = len(b), 1
+		return append(list, pp.take(off, b, time, origin)), r
+	}
 	i := sort.Search(len(list), func(i int) bool { return list[i].end() > off })
 	if i == len(list) || list[i].off >= end { // nothing overlaps
 		r.added, r.pieces = len(b), 1

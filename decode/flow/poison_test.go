@@ -1,4 +1,13 @@
 package flow
 
+import (
+	"os"
+	"slices"
+	"strings"
+)
+
 // All tests of this package overwrite memory before it is used again, so that whoever still holds it is found out.
-func init() { poisoned = true }
+// Benchmarks do not.
+func init() {
+	poisoned = !slices.ContainsFunc(os.Args, func(a string) bool { return strings.HasPrefix(strings.TrimLeft(a, "-"), "test.bench") })
+}

@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"encoding/binary"
 	"hash/maphash"
 	"net/netip"
 	"sort"
@@ -52,8 +53,37 @@ const (
 
 type streamTable struct {
 	m     map[flowKey]*stream
+	near  [nearStreams]*stream // some of m, where find looks first
 	lists [numLists]streamList
 	heap  []*stream // by due
+}
+
+const nearStreams = 256
+
+// place is where a stream may be among those near.
+func (k *flowKey) place() int {
+	h := (binary.LittleEndian.Uint32(k.src[12:])*0x85ebca6b ^ binary.LittleEndian.Uint32(k.dst[12:])) * 0x9e3779b1
+	h = (h ^ uint32(k.sport)<<16 ^ uint32(k.dport)) * 0xc2b2ae35
+	return int(h >> 24)
+}
+
+// find returns the stream of a key, nil when there is none.
+func (t *streamTable) find(k *flowKey) *stream {
+	near := &t.near[k.place()]
+	if st := *near; st != nil && st.key == *k {
+		return st
+	}
+	st := t.m[*k]
+	if st != nil {
+		*near = st
+	}
+	return st
+}
+
+// opposite returns the stream of the other direction, nil when there is none.
+func (t *streamTable) opposite(k *flowKey) *stream {
+	back := k.reverse()
+	return t.find(&back)
 }
 
 func (t *streamTable) bytes() int64 { return t.lists[listPlain].bytes + t.lists[listSIP].bytes }
@@ -81,6 +111,9 @@ func (t *streamTable) remove(st *stream) {
 	if t.m[st.key] == st {
 		delete(t.m, st.key)
 	}
+	if near := &t.near[st.key.place()]; *near == st {
+		*near = nil
+	}
 	t.unschedule(st)
 	st.part()
 	if st.list != nil {
@@ -99,7 +132,7 @@ func (d *Decoder) newStream(p *packet, k flowKey, seq uint32) *stream {
 		d.forgetStream(old)
 	}
 	st := &stream{key: k, held: streamCost}
-	d.streams.m[k] = st
+	d.streams.m[k], d.streams.near[k.place()] = st, st
 	d.streams.lists[listPlain].push(st)
 	d.open(st, p, seq)
 	return st

@@ -154,9 +154,9 @@ func (d *Decoder) tcp(p *packet, b []byte) {
 func (d *Decoder) segment(p *packet, seq, ack uint32, flags byte, b []byte) {
 	d.see(VerdictStream)
 	k := keyOf(p)
-	st := d.streams.m[k]
+	st := d.streams.find(&k)
 	if flags&tcpACK != 0 {
-		if r := d.streams.m[k.reverse()]; r != nil && r.streamData != nil {
+		if r := d.streams.opposite(&k); r != nil && r.streamData != nil {
 			d.ackFor(r, ack)
 			d.see(VerdictTransport)
 		}
@@ -609,7 +609,7 @@ func (d *Decoder) closeStream(st *stream) {
 	}
 	d.finish(st)
 	if d.peer(st) == nil { // nobody waits for what the connection knows
-		if r := d.streams.m[st.key.reverse()]; r != nil {
+		if r := d.streams.opposite(&st.key); r != nil {
 			r.part()
 		}
 		st.part()

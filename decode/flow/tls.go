@@ -87,7 +87,7 @@ func (d *Decoder) peer(st *stream) *stream {
 	if st.outer != nil {
 		return st.tls.in[1-st.side]
 	}
-	if r := d.streams.m[st.key.reverse()]; r != nil && r.streamData != nil {
+	if r := d.streams.opposite(&st.key); r != nil && r.streamData != nil {
 		return r
 	}
 	return nil
@@ -325,7 +325,7 @@ func (c *tlsConn) tlsHeld(side int) int64 {
 
 // tlsReset notes that the sender of direction k has reset or closed the connection, of which it had sent nothing else.
 func (d *Decoder) tlsReset(k flowKey, reset bool) {
-	r := d.streams.m[k.reverse()]
+	r := d.streams.opposite(&k)
 	if r == nil || r.streamData == nil || r.state != streamTLS || r.tls.c.Info().Version != 0 {
 		return
 	}
