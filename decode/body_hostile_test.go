@@ -8,12 +8,17 @@ import (
 	"time"
 
 	"github.com/mcxdump/mcxdump/decode/record"
+	"github.com/mcxdump/mcxdump/internal/testkit"
 )
 
-// Bodies made to be expensive: each of a few hundred kilooctets must be read in time that is in proportion to its
-// size. The bound is wide, for slow machines under load; what is quadratic takes minutes.
-func TestHostileBodies(t *testing.T) {
-	const size = 400 << 10
+// A hostileBody is made to be expensive.
+type hostileBody struct {
+	what, typ, body string
+	siblings        []Part
+}
+
+// hostileBodies makes bodies of about size octets.
+func hostileBodies(size int) []hostileBody {
 	rep := func(s string) string { return strings.Repeat(s, size/len(s)) }
 	numbered := func(format string) string {
 		var b bytes.Buffer
@@ -24,10 +29,7 @@ func TestHostileBodies(t *testing.T) {
 	}
 	big := []Part{{Path: "2", Type: "text/plain", ContentID: "b", Data: []byte(rep("x\n"))}}
 	ref := `<ds:Reference URI="cid:b"><ds:DigestMethod Algorithm="http://www.w3.org/2001/04/xmlenc#sha256"/><ds:DigestValue>AAAA</ds:DigestValue></ds:Reference>`
-	for _, c := range []struct {
-		what, typ, body string
-		siblings        []Part
-	}{
+	return []hostileBody{
 		{"elements", "application/xml", "<a>" + rep("<b/>") + "</a>", nil},
 		{"mixed content", "application/xml", "<a>" + rep("x<b/>") + "</a>", nil},
 		{"attributes", "application/xml", "<a" + numbered(" a%d='1'") + "/>", nil},
@@ -43,8 +45,8 @@ func TestHostileBodies(t *testing.T) {
 		{"one element again and again", typMCPTT, mcptt(rep("<session-type>a</session-type>")), nil},
 		{"value children", typMCPTT, mcptt("<emergency-ind type='Normal'>" + rep("<mcpttBoolean>x</mcpttBoolean>") + "</emergency-ind>"), nil},
 		{"tokens", typMCPTT, mcptt(rep(clearToken)), nil},
-		{"token of many claims", typMCPTT, token1(`{}`, "{"+strings.TrimSuffix(numbered(`"a%d":1,`)[:40<<10], ",")+`"z":1}`, sig86), nil},
-		{"token of one claim", typMCPTT, token1(`{}`, "{"+strings.Repeat(`"a":1,`, 6000)+`"z":1}`, sig86), nil},
+		{"token of many claims", typMCPTT, token1(`{}`, "{"+strings.TrimSuffix(numbered(`"a%d":1,`)[:min(size, 40<<10)], ",")+`"z":1}`, sig86), nil},
+		{"token of one claim", typMCPTT, token1(`{}`, "{"+strings.Repeat(`"a":1,`, size/64)+`"z":1}`, sig86), nil},
 		{"parameters of a URI", typMCPTT, mcptt("<mcptt-request-uri type='Normal'><mcpttURI>sip:a" + rep(";iv=A;key-id=A") + "@mc1-encrypted.3gppnetwork.org</mcpttURI></mcptt-request-uri>"), nil},
 		{"entities of settings", "application/poc-settings+xml", poc("</entity>" + rep("<entity id='1'></entity>") + "<entity id='2'>"), nil},
 		{"references", typSigned, strings.Replace(signedDoc, "<ds:Reference ", rep(ref)+"<ds:Reference ", 1), big},
@@ -54,7 +56,7 @@ func TestHostileBodies(t *testing.T) {
 		{"formats", "application/sdp", "v=0\r\nm=audio 1 RTP/AVP" + rep(" 0") + "\r\n", nil},
 		{"key-mgmt", "application/sdp", "v=0\r\n" + rep("a=key-mgmt:mikey ARoFASq83vABAgYAAQAAAAQqvN7w\r\n"), nil},
 		{"floor control", "application/sdp", "v=0\r\nm=application 1 udp MCPTT\r\na=fmtp:MCPTT " + numbered("a%d;") + "\r\n", nil},
-		{"objects in JSON", "application/json", strings.Repeat(`{"code":`, 9000) + `"` + rep("x") + `"` + strings.Repeat("}", 9000), nil},
+		{"objects in JSON", "application/json", strings.Repeat(`{"code":`, min(9000, size/40)) + `"` + rep("x") + `"` + strings.Repeat("}", min(9000, size/40)), nil},
 		{"secrets in JSON", "application/json", "[" + rep(`{"code":"x"},`) + "1]", nil},
 		{"certificates", typKMS, "<KmsCertCache>" + rep("<KmsCertificate><KmsUri>k</KmsUri><UserKeyPeriod>1</UserKeyPeriod></KmsCertificate>") + "</KmsCertCache>", nil},
 		{"key sets", typKMS, "<KmsKeyProv>" + rep("<KmsKeySet><UserDecryptKey>04</UserDecryptKey><KeyPeriodNo>1</KeyPeriodNo></KmsKeySet>") + "</KmsKeyProv>", nil},
@@ -70,20 +72,24 @@ func TestHostileBodies(t *testing.T) {
 		{"elements of MCData", "application/vnd.3gpp.mcdata-payload", "\x03\xff" + rep("\x80\x78\x00\x01\x01"), nil},
 		{"identities", "application/mikey", string(imessage[:21]) + string(append([]byte{14}, imessage[22:31]...)) + strings.Repeat("\x0e\x01\x01\x00\x00", 12000), nil},
 		{"policies", "application/mikey", string(imessage[:21]) + string(append([]byte{10}, imessage[22:31]...)) + strings.Repeat("\x0a\x00\x00\x00\xc8"+strings.Repeat("\x01\x00", 100), 250), nil},
-	} {
-		start := time.Now()
-		bt := bodyByType(c.typ)
-		r, _ := dissectWith(t, bt, c.typ, []byte(c.body), everything(), c.siblings)
-		dissectWith(t, bt, c.typ, []byte(c.body), Options{}, c.siblings)
-		if d := time.Since(start); d > 5*time.Second {
-			t.Errorf("%s: %v for %d octets", c.what, d, len(c.body))
-		} else if testing.Verbose() {
-			t.Logf("%s: %v, %d nodes, %d findings", c.what, d, len(r.Nodes), len(r.Findings))
-		}
-		if len(r.Nodes) > record.DefaultNodes || len(r.Findings) > record.MaxFindings {
-			t.Errorf("%s: %d nodes, %d findings", c.what, len(r.Nodes), len(r.Findings))
-		}
 	}
+}
+
+// TestHostileBodies: each is read with work in proportion to its size, and its record stays within the limits.
+func TestHostileBodies(t *testing.T) {
+	var loads []testkit.Load
+	for i, c := range hostileBodies(1000) {
+		loads = append(loads, testkit.Load{Name: c.what, Size: 100 << 10, Do: func(n int) {
+			c := hostileBodies(n)[i]
+			bt := bodyByType(c.typ)
+			r, _ := dissectWith(t, bt, c.typ, []byte(c.body), everything(), c.siblings)
+			dissectWith(t, bt, c.typ, []byte(c.body), Options{}, c.siblings)
+			if len(r.Nodes) > record.DefaultNodes || len(r.Findings) > record.MaxFindings {
+				t.Errorf("%s: %d nodes, %d findings", c.what, len(r.Nodes), len(r.Findings))
+			}
+		}})
+	}
+	testkit.Linear(t, loads)
 }
 
 // The register of fields holds to the rules of its names.

@@ -6,7 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
+
+	"github.com/mcxdump/mcxdump/internal/testkit"
 )
 
 // frameAll frames octets that come in pieces of a size, to the end of the stream. The frames are copies.
@@ -222,26 +223,61 @@ func TestFramerGap(t *testing.T) {
 	}
 }
 
-// TestFramerLinear: octet by octet is not much dearer than all at once, and little is kept.
+// streams are octets of which each is cheap, in whatever number.
+var streams = []struct {
+	name string
+	make func(n int) string
+}{
+	{"long header", func(n int) string {
+		return "OPTIONS sip:a@b SIP/2.0\r\n" + strings.Repeat("X: y\r\n", n/6) + "l: 0\r\n\r\n"
+	}},
+	{"long line", func(n int) string { return "OPTIONS sip:" + strings.Repeat("a", n) }},
+	{"folds", func(n int) string {
+		return "OPTIONS sip:a@b SIP/2.0\r\nl:" + strings.Repeat("\r\n ", n/3) + "5\r\n\r\n12345"
+	}},
+	{"junk lines", func(n int) string { return strings.Repeat("OPTIONS sip:a@b\r\n", n/17) }},
+	{"junk", func(n int) string { return strings.Repeat("\xff", n) }},
+	{"line ends", func(n int) string { return strings.Repeat("\n", n) }},
+	{"pings", func(n int) string { return strings.Repeat("\r\n", n/2) }},
+	{"open body", func(n int) string { return msg(1, "l: x\r\n", strings.Repeat("OPTIONS sip:a SIP/2.\n", n/21)) }},
+	{"no length body", func(n int) string { return msg(1, fmt.Sprintf("l: %d\r\n", n), strings.Repeat("x", n)) }},
+	{"many", func(n int) string { return strings.Repeat(msg(1, "l:0\r\n", ""), n/50) }},
+}
+
+// TestFramerLinear: octet by octet is not much dearer than all at once, and what is searched goes forward.
 func TestFramerLinear(t *testing.T) {
-	for name, in := range map[string]string{
-		"long header":    "OPTIONS sip:a@b SIP/2.0\r\n" + strings.Repeat("X: y\r\n", 40000) + "l: 0\r\n\r\n",
-		"long line":      "OPTIONS sip:" + strings.Repeat("a", 200000),
-		"folds":          "OPTIONS sip:a@b SIP/2.0\r\nl:" + strings.Repeat("\r\n ", 60000) + "5\r\n\r\n12345",
-		"junk lines":     strings.Repeat("OPTIONS sip:a@b\r\n", 15000),
-		"junk":           strings.Repeat("\xff", 250000),
-		"line ends":      strings.Repeat("\n", 250000),
-		"pings":          strings.Repeat("\r\n", 120000),
-		"open body":      msg(1, "l: x\r\n", strings.Repeat("OPTIONS sip:a SIP/2.\n", 12000)),
-		"no length body": msg(1, "l: 200000\r\n", strings.Repeat("x", 200000)),
-		"many":           strings.Repeat(msg(1, "l:0\r\n", ""), 5000),
-	} {
-		start := time.Now()
-		frs := frameAll([]byte(in), 1)
-		took := time.Since(start)
-		checkTiling(t, frs, []byte(in))
-		if took > 5*time.Second { // quadratic work takes minutes
-			t.Errorf("%s: %v for %d octets", name, took, len(in))
+	var loads []testkit.Load
+	for _, x := range streams {
+		loads = append(loads, testkit.Load{Name: x.name, Size: 20_000, Do: func(n int) {
+			in := []byte(x.make(n))
+			checkTiling(t, frameAll(in, 1), in)
+		}})
+	}
+	testkit.Linear(t, loads)
+}
+
+// TestFramerScan: the search of the framer goes on where it was, and little is kept of junk.
+func TestFramerScan(t *testing.T) {
+	for _, x := range streams {
+		in := x.make(100_000)
+		f := NewFramer(Limits{})
+		looked := 0
+		for i := range len(in) {
+			f.Write([]byte(in[i : i+1]))
+			for {
+				switch f.state {
+				case inHeader, inOpenBody:
+					looked += f.Buffered() - min(f.scan, f.Buffered())
+				case inJunk:
+					looked += f.Buffered() - min(max(f.scan, f.head), f.Buffered())
+				}
+				if _, err := f.Next(); err != nil {
+					break
+				}
+			}
+		}
+		if looked > 12*len(in) {
+			t.Errorf("%s: %d octets looked at of %d", x.name, looked, len(in))
 		}
 	}
 	f := NewFramer(Limits{Header: 1000, Body: 1000})

@@ -5,7 +5,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
-	"time"
+
+	"github.com/mcxdump/mcxdump/internal/testkit"
 )
 
 func TestParseNameAddr(t *testing.T) {
@@ -83,30 +84,30 @@ func TestSplitList(t *testing.T) {
 
 // TestListsLinear holds list and parameter scanning to linear work on what is never closed.
 func TestListsLinear(t *testing.T) {
+	var loads []testkit.Load
 	for _, unit := range []string{`\",`, `<,`, ` (,`, `",`, `;\"`, `;a="\`, `"\";`, `,`, `;`, `a,`, `(`, ` (`, `\`, `<sip:a>;a="b,c",`} {
-		v := []byte(`"` + strings.Repeat(unit, 200000/len(unit)))
-		start := time.Now()
-		for range SplitList(v) {
-		}
-		for range Params(v) {
-		}
-		ParseNameAddr(v)
-		ParseVia(v)
-		ParseAuth(append([]byte("Digest a=b,"), v...))
-		raw := append(append([]byte("INVITE sip:a SIP/2.0\r\nContact: "), v...), "\r\nVia: SIP/2.0/UDP a;\r\n\r\n"...)
-		var m Message
-		if err := m.Parse(raw, Options{}); err != nil {
-			t.Fatal(err)
-		}
-		for range m.Contacts() {
-		}
-		if took := time.Since(start); took > 5*time.Second {
-			t.Errorf("%q: %v", unit, took)
-		}
-		if len(m.Diags) > 129 {
-			t.Errorf("%q: %d diagnostics", unit, len(m.Diags))
-		}
+		loads = append(loads, testkit.Load{Name: unit, Size: 20_000, Do: func(n int) {
+			v := []byte(`"` + strings.Repeat(unit, n/len(unit)))
+			for range SplitList(v) {
+			}
+			for range Params(v) {
+			}
+			ParseNameAddr(v)
+			ParseVia(v)
+			ParseAuth(append([]byte("Digest a=b,"), v...))
+			raw := append(append([]byte("INVITE sip:a SIP/2.0\r\nContact: "), v...), "\r\nVia: SIP/2.0/UDP a;\r\n\r\n"...)
+			var m Message
+			if err := m.Parse(raw, Options{}); err != nil {
+				t.Fatal(err)
+			}
+			for range m.Contacts() {
+			}
+			if len(m.Diags) > 129 {
+				t.Errorf("%q: %d diagnostics", unit, len(m.Diags))
+			}
+		}})
 	}
+	testkit.Linear(t, loads)
 }
 
 // What is split without a look inside has the parts that the whole reading has.

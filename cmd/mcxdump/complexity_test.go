@@ -49,13 +49,9 @@ var hostile = []struct {
 	{"references", []string{"decode", "--json", "--type", "mcptt-signed"}, around(`<signatures xmlns="urn:3gpp:ns:mcpttSignedDoc:1.0"><ds:Signature xmlns:ds="http://www.w3.org/2000/09/xmldsig#"><ds:SignedInfo>`, `<ds:Reference URI="cid:a"><ds:Transforms><ds:Transform Algorithm="x"/></ds:Transforms></ds:Reference>`, `</ds:SignedInfo></ds:Signature></signatures>`)},
 	{"sdp", []string{"decode", "--json", "--type", "sdp"}, around("v=0\r\no=- 1 1 IN IP4 h\r\ns=-\r\nt=0 0\r\n", "m=audio 1 RTP/AVP 0\r\na=x:%d\r\n", "")},
 	{"mikey payloads", []string{"decode", "--json", "--type", "mikey", "--form", "raw"}, func(n int) []byte {
-		// Public key init of no crypto session, then time stamps.
-		b := []byte{1, 2, 5, 0, 0, 0, 0, 1, 0, 0}
-		for len(b) < n {
-			b = append(b, 5, 0, 1, 2, 3, 4, 5, 6, 7, 8)
-		}
-		return b
+		return mikeyStamps(n / 32) // twice as many are within the limit of payloads
 	}},
+	{"mikey messages", sipArgs, sipBody("multipart/mixed;boundary=b", "--b\r\nContent-Type: application/mikey\r\n\r\n"+string(mikeyStamps(250))+"\r\n", "--b--")},
 	{"text", []string{"decode", "--json", "--type", "text/plain"}, around("text", "\\\x00\xff\n", "")},
 	{"tcp segments backwards", []string{"read", "--json"}, func(n int) []byte { return tcpCapture(n/60, 1, true) }},
 	{"tcp octets one by one", []string{"read", "--json"}, func(n int) []byte { return tcpCapture(n/60, 1, false) }},
@@ -75,6 +71,15 @@ var (
 	sipArgs = []string{"decode", "--json", "--type", "sip"}
 	xmlArgs = []string{"decode", "--json", "--type", "application/xml"}
 )
+
+// mikeyStamps is a public key init of no crypto session, then time stamps.
+func mikeyStamps(n int) []byte {
+	b := []byte{1, 2, 5, 0, 0, 0, 0, 1, 0, 0}
+	for len(b) < n {
+		b = append(b, 5, 0, 1, 2, 3, 4, 5, 6, 7, 8)
+	}
+	return b
+}
 
 // around repeats a text between two others; %d in it counts.
 func around(before, text, after string) func(n int) []byte {

@@ -29,6 +29,7 @@ type httpReader struct {
 	state httpState
 	buf   []byte // octets that are not used up: a section or line that is not complete
 	scan  int    // where the search for its end goes on
+	line  bool   // with scan above 0: its start line is whole and is one
 	left  int64  // octets of content or chunk to come
 	guess bool   // whether there is content at all is not known: the request is missing and may be a HEAD
 
@@ -100,7 +101,11 @@ func (d *Decoder) httpTake(st *stream, in []byte) int {
 			if len(rest) == 0 {
 				return i
 			}
-			v := httpPrefix(rest)
+			v := sipparse.Yes
+			if r.scan == 0 || !r.line { // a long line is not looked at with each segment
+				v = httpPrefix(rest)
+				r.line = v == sipparse.Yes
+			}
 			n := -1
 			if v != sipparse.No {
 				n = sectionEnd(rest, &r.scan)

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/mcxdump/mcxdump/internal/testkit"
 )
 
 func TestClock(t *testing.T) {
@@ -75,30 +77,9 @@ func TestHostileTime(t *testing.T) {
 	}
 }
 
-// linear runs n and 4n steps of hostile input and fails when the time grows like the square. The bound is wide, since
-// the machine may be busy.
-func linear(t *testing.T, n int, run func(n int)) {
-	t.Helper()
-	measure := func(n int) time.Duration {
-		best := time.Duration(math.MaxInt64)
-		for range 3 {
-			from := time.Now()
-			run(n)
-			best = min(best, time.Since(from))
-		}
-		return best
-	}
-	a, b := measure(n), measure(4*n)
-	if b > 11*a && b > time.Second {
-		t.Errorf("%d steps take %v, %d take %v", n, a, 4*n, b)
-	}
-}
-
 // TestHostile: storms of what must be kept stay within the memory and take linear time.
 func TestHostile(t *testing.T) {
-	if testing.Short() {
-		t.Skip("seconds")
-	}
+	var loads []testkit.Load
 	cfg := Config{Memory: 4 << 20}
 	big := build(udpHeader{40000, 5070}, long(60000))
 	for _, c := range []struct {
@@ -147,29 +128,28 @@ func TestHostile(t *testing.T) {
 			return sctpFrame(5, "", "", dataChunk(0, r.Uint32()%100000, 0, 0, []byte("xxxxxxxxxxxx")))
 		}},
 	} {
-		t.Run(c.name, func(t *testing.T) {
+		loads = append(loads, testkit.Load{Name: c.name, Size: 4000, Do: func(n int) {
 			worst := int64(0)
-			linear(t, 4000, func(n int) {
-				r := rand.New(rand.NewPCG(1, 1))
-				f := newFeed(cfg)
-				f.step = 1000
-				for i := range n {
-					f.frame(c.frame(r, i))
-					worst = max(worst, f.d.frags.bytes+f.d.streams.bytes()+f.d.assocs.bytes)
-				}
-				if len(f.d.streams.heap) > len(f.d.streams.m) {
-					t.Fatalf("%d in the heap, %d streams", len(f.d.streams.heap), len(f.d.streams.m))
-				}
-				f.d.Flush()
-				if f.d.frags.bytes != 0 || f.d.streams.bytes() != 0 || f.d.assocs.bytes != 0 {
-					t.Fatal("state left")
-				}
-			})
-			if worst > cfg.Memory {
-				t.Errorf("%d octets held, more than %d", worst, cfg.Memory)
+			r := rand.New(rand.NewPCG(1, 1))
+			f := newFeed(cfg)
+			f.step = 1000
+			for i := range n {
+				f.frame(c.frame(r, i))
+				worst = max(worst, f.d.frags.bytes+f.d.streams.bytes()+f.d.assocs.bytes)
 			}
-		})
+			if len(f.d.streams.heap) > len(f.d.streams.m) {
+				t.Fatalf("%d in the heap, %d streams", len(f.d.streams.heap), len(f.d.streams.m))
+			}
+			f.d.Flush()
+			if f.d.frags.bytes != 0 || f.d.streams.bytes() != 0 || f.d.assocs.bytes != 0 {
+				t.Fatal("state left")
+			}
+			if worst > cfg.Memory {
+				t.Errorf("%s: %d octets held, more than %d", c.name, worst, cfg.Memory)
+			}
+		}})
 	}
+	testkit.Linear(t, loads)
 }
 
 // TestMemoryTrue: the octets that are accounted for are about those that are held.

@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/beevik/etree"
 )
@@ -425,10 +424,9 @@ func TestWorkBudget(t *testing.T) {
 	for i := range keys {
 		keys[i] = NewKey("", bytes.Repeat([]byte{1}, 16))
 	}
-	start := time.Now()
 	_, info, err := Decrypt(el, Keys(keys...))
 	if !errors.Is(err, ErrWork) || !errors.Is(err, ErrLimit) || info.Tried < 10 || info.Tried > DefaultWork/(4<<20) {
-		t.Errorf("%v, %d tried, %v", err, info.Tried, time.Since(start))
+		t.Errorf("%v, %d tried", err, info.Tried)
 	}
 }
 

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/beevik/etree"
 )
@@ -442,7 +441,7 @@ func TestVerifyAll(t *testing.T) {
 	}
 }
 
-// A document built to make verification expensive.
+// A document built to make verification expensive: the budget of work ends it.
 func TestVerifyHostile(t *testing.T) {
 	one := `<ds:Reference URI=""><ds:Transforms>` + strings.Repeat(`<ds:Transform Algorithm="`+URIC14N10+`"/>`, 8) + `</ds:Transforms><ds:DigestMethod Algorithm="` + URISHA256 + `"/><ds:DigestValue>` + strings.Repeat("A", 43) + `=</ds:DigestValue></ds:Reference>`
 	doc := `<r xmlns:ds="` + NSSig + `"><pad>` + strings.Repeat("<x/>", 30000) + strings.Repeat("y", 2<<20) + `</pad><ds:Signature><ds:SignedInfo><ds:CanonicalizationMethod Algorithm="` + URIC14N10 + `"/><ds:SignatureMethod Algorithm="` + URIHMACSHA256 + `"/>` +
@@ -451,13 +450,9 @@ func TestVerifyHostile(t *testing.T) {
 	for i := range keys {
 		keys[i] = NewKey("", []byte("k"))
 	}
-	start := time.Now()
 	r := verifyOne(t, doc, VerifyOptions{Keys: Keys(keys...)})
 	if r.State() == StateValid || len(r.References) != maxReferences || !errors.Is(r.References[maxReferences-1].Err, ErrWork) {
 		t.Errorf("%v, %d references", r.State(), len(r.References))
-	}
-	if took := time.Since(start); took > 20*time.Second {
-		t.Errorf("took %v", took)
 	}
 }
 
