@@ -108,12 +108,15 @@ type Context struct {
 	ring  *keys.Ring
 	q     keys.Query
 
-	mikeys   *mikeyMemory // nil: every message is read in memory of its own
-	seals    *sealMemory  // nil: so is everything that is encrypted
-	strings  *stringArena // nil: every string on its own
-	web      *flow.HTTP   // the HTTP message being decoded; nil for SIP and a lone body
-	learns   bool         // the message may bring key material: it is HTTP, or a body by itself
-	kmsKnown bool         // the target of the request was shown under kms
+	mikeys     *mikeyMemory // nil: every message is read in memory of its own
+	seals      *sealMemory  // nil: so is everything that is encrypted
+	strings    *stringArena // nil: every string on its own
+	keyNamed   uint64       // KeyName that keyID has turned into keyNamedID
+	keyNamedID string
+
+	web      *flow.HTTP // the HTTP message being decoded; nil for SIP and a lone body
+	learns   bool       // the message may bring key material: it is HTTP, or a body by itself
+	kmsKnown bool       // the target of the request was shown under kms
 }
 
 // siblings are the leaf bodies of the message at hand, for references by Content-ID. A lone body has none.

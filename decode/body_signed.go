@@ -124,7 +124,7 @@ func (c *Context) signature(d *xmlDoc, n int32, run *signedRun) {
 	keyID, method := "", ""
 	unresolved, mismatch := false, false
 	c.B.Open(sigList, d.place(n))
-	if a, ok := d.attrOf(n, "Id"); ok {
+	if a, ok := d.attrOf(n, "Id"); ok && c.B.Wants(sigID) {
 		c.put(sigID, a.Value, d.attrPlace(a))
 	}
 	if k := d.child(n, nsXMLSig, "KeyInfo"); k != 0 {
@@ -142,7 +142,7 @@ func (c *Context) signature(d *xmlDoc, n int32, run *signedRun) {
 				}
 			}
 		}
-		if k := d.child(info, nsXMLSig, "CanonicalizationMethod"); k != 0 {
+		if k := d.child(info, nsXMLSig, "CanonicalizationMethod"); k != 0 && c.B.Wants(sigCanon) {
 			if a, ok := d.attrOf(k, "Algorithm"); ok {
 				c.put(sigCanon, a.Value, d.attrPlace(a))
 			}

@@ -58,6 +58,8 @@ type worker struct {
 	skim   bool // bodies are not read, but for messages inside
 	want   record.Want
 	plain  bool     // want and skim where the ring is not asked
+	start  bool     // and lean
+	lean   bool     // of the SIP header only the start line is wanted, as in one line a message
 	asleep bool     // it is not
 	policy *policy  // what service configurations said
 	steps  []string // of --explain
@@ -75,7 +77,7 @@ func newWorker(opt *Options) *worker {
 	if opt.Tracker != nil || opt.Checks != nil {
 		w.b.Want = opt.tracked()
 	}
-	w.want, w.plain = w.b.Want, opt.headersOnly()
+	w.want, w.plain, w.start = w.b.Want, opt.headersOnly(), startLineOnly(&w.b.Want)
 	w.asleep = true
 	w.wake(opt.Ring != nil && !opt.Dormant)
 	return w
@@ -84,9 +86,9 @@ func newWorker(opt *Options) *worker {
 // wake has the next message ask the ring, or not. A ring learns from what the bodies say, whatever is printed.
 func (w *worker) wake(on bool) {
 	w.asleep = !on
-	w.b.Want, w.skim = w.want, w.plain
+	w.b.Want, w.skim, w.lean = w.want, w.plain, w.start
 	if on {
-		w.b.Want, w.skim = record.All(), false
+		w.b.Want, w.skim, w.lean = record.All(), false, false
 	}
 }
 
@@ -100,6 +102,20 @@ func (o *Options) tracked() record.Want {
 	w.Merge(t.Needs())
 	w.Merge(o.Want)
 	return w
+}
+
+// startLineOnly tells whether no field of the SIP header is wanted beyond those of the start line.
+func startLineOnly(want *record.Want) bool {
+	for _, f := range record.Fields() {
+		switch f {
+		case fSIP, fSIPType, fSIPMethod, fSIPRequestURI, fSIPStatus, fSIPReason, fSIPVersion:
+		default:
+			if strings.HasPrefix(f.Name, "sip.") && want.Has(f) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // headersOnly tells whether everything that is looked at stands in the header fields or beside the message.

@@ -230,13 +230,18 @@ func (c *Context) keyName(d *xmlDoc, info int32) string {
 // keyID turns base64 of four octets into 8 hex digits, or returns "".
 func (c *Context) keyID(b []byte) string {
 	if len(b) == 8 && b[6] == '=' && b[7] == '=' {
+		name := binary.LittleEndian.Uint64(b)
+		if name == c.keyNamed && c.keyNamedID != "" {
+			return c.keyNamedID // most elements of a message name the same key
+		}
 		v, bad := uint64(0), uint8(0)
 		for _, x := range b[:6] {
 			bad |= rev64[x]
 			v = v<<6 | uint64(rev64[x]&63)
 		}
 		if bad < 64 {
-			return c.hex8(uint32(v >> 4))
+			c.keyNamed, c.keyNamedID = name, c.hex8(uint32(v>>4))
+			return c.keyNamedID
 		}
 	}
 	raw, ok := decode64(b)
@@ -248,14 +253,16 @@ func (c *Context) keyID(b []byte) string {
 
 // length64 is the number of octets that decode64 gives.
 func length64(b []byte) (n int, ok bool) {
-	i := 0
-	for ; i+8 <= len(b); i += 8 {
-		if rev64[b[i]]|rev64[b[i+1]]|rev64[b[i+2]]|rev64[b[i+3]]|rev64[b[i+4]]|rev64[b[i+5]]|rev64[b[i+6]]|rev64[b[i+7]] >= 64 {
+	rest := b
+	for len(rest) >= 8 {
+		q := rest[:8]
+		if rev64[q[0]]|rev64[q[1]]|rev64[q[2]]|rev64[q[3]]|rev64[q[4]]|rev64[q[5]]|rev64[q[6]]|rev64[q[7]] >= 64 {
 			break
 		}
+		rest = rest[8:]
 	}
-	digits, pad := i, 0
-	for _, c := range b[i:] {
+	digits, pad := len(b)-len(rest), 0
+	for _, c := range rest {
 		switch v := rev64[c]; {
 		case v < 64 && pad == 0:
 			digits++

@@ -63,6 +63,10 @@ func (w *worker) header(m *message) {
 	if v := s.Bytes(s.Version); len(v) > 0 && string(v) != "SIP/2.0" {
 		b.Str(fSIPVersion, text(v), m.place(s.Version))
 	}
+	if w.lean {
+		w.warnings(m) // which have a word to say
+		return
+	}
 	w.single(m, sipparse.HdrCallID, fSIPCallID)
 	w.cseq(m)
 	w.address(m, sipparse.HdrFrom, &fSIPFrom)

@@ -74,6 +74,12 @@ func (x *xmlTemplates) match(t *xmlTemplate, b []byte) bool {
 	i, j := 0, 0 // in the template, in b
 	for k := range t.slots {
 		s := &t.slots[k]
+		if n := s.end + 1 - i; n <= len(b)-j && bytes.Equal(b[j:j+n], t.data[i:s.end+1]) {
+			// The same value, up to what ends it: algorithms and name spaces hardly ever differ.
+			i, j = s.end, j+n-1
+			shift = append(shift, int32(j-i))
+			continue
+		}
 		n := s.off - i
 		if len(b)-j < n || !bytes.Equal(b[j:j+n], t.data[i:s.off]) {
 			return false
