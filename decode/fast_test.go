@@ -51,8 +51,11 @@ func TestKeyIDFast(t *testing.T) {
 			want = hex.EncodeToString(raw)
 			named++
 		}
+		near := append([]byte(nil), b...)
+		near[rnd.IntN(6)] ^= 1
+		c.keyID(near)
 		if got := c.keyID(b); got != want {
-			t.Fatalf("%q: %q, not %q", b, got, want)
+			t.Fatalf("%q after %q: %q, not %q", b, near, got, want)
 		}
 	}
 	if named < 1000 {
