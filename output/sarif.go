@@ -1,8 +1,11 @@
 package output
 
 import (
+	"bufio"
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/url"
 	"path/filepath"
 	"strconv"
@@ -78,6 +81,13 @@ type (
 // occurrences, and a suppression for what the baseline accepts. A capture has no lines; the place inside it is the
 // logical location: message, frame, body and field.
 func AppendSARIF(dst []byte, r *CheckReport) []byte {
+	b := bytes.NewBuffer(dst)
+	WriteSARIF(b, r) // a Buffer takes everything
+	return b.Bytes()
+}
+
+// WriteSARIF writes the report as AppendSARIF appends it, one result after the other.
+func WriteSARIF(w io.Writer, r *CheckReport) error {
 	run := sarifRun{Tool: sarifTool{sarifDriver{Name: "mcxdump", Version: r.Version, Rules: []sarifRule{}}}, Results: []sarifResult{}}
 	index := map[string]int{}
 	rule := func(u CheckRule) {
@@ -92,42 +102,68 @@ func AppendSARIF(dst []byte, r *CheckReport) []byte {
 		rule(u)
 	}
 	for i := range r.Results {
-		x := &r.Results[i]
-		if _, ok := index[x.ID]; !ok {
+		if x := &r.Results[i]; !has(index, x.ID) {
 			rule(CheckRule{ID: x.ID, Title: "defect of the message", Clause: x.Clause, Severity: x.Severity})
 		}
-		name := "message " + strconv.FormatUint(x.Number, 10)
-		if len(x.Frames) > 0 {
-			name += "/frame " + strconv.FormatUint(x.Frames[0], 10)
-		}
-		if x.Body != "" {
-			name += "/body " + x.Body
-		}
-		if x.Field != "" {
-			name += "/" + x.Field
-		}
-		loc := sarifLocation{Logical: []sarifLogical{{Name: name, Kind: "object"}}}
-		if x.File != "" && x.File != "-" {
-			loc.Physical = &sarifPhysical{sarifArtifact{fileURI(x.File)}}
-		}
-		res := sarifResult{RuleID: x.ID, RuleIndex: index[x.ID], Level: sarifSeverity(x.Severity), Message: sarifText{Safe(x.Message)}, Locations: []sarifLocation{loc},
-			Occurrences: x.Count, Props: map[string]string{"clause": x.Clause, "time": when(x.Time)}}
-		if x.Session != "" {
-			res.Props["session"] = Safe(x.Session)
-		}
-		if x.Fingerprint != "" {
-			res.Fingerprint = map[string]string{"mcxdump/v1": x.Fingerprint}
-		}
-		if x.Accepted {
-			res.Suppress = []sarifSuppress{{Kind: "external", Justification: "accepted by the baseline"}}
-		}
-		run.Results = append(run.Results, res)
 	}
-	b, err := json.MarshalIndent(sarifLog{"https://json.schemastore.org/sarif-2.1.0.json", "2.1.0", []sarifRun{run}}, "", " ")
+	const empty = `"results": []`
+	whole := sarifJSON(sarifLog{"https://json.schemastore.org/sarif-2.1.0.json", "2.1.0", []sarifRun{run}}, "")
+	at := bytes.LastIndex(whole, []byte(empty))
+	b := bufio.NewWriter(w)
+	b.Write(whole[:at+len(empty)-1])
+	for i := range r.Results {
+		b.WriteString([]string{"\n    ", ",\n    "}[min(i, 1)])
+		b.Write(sarifJSON(sarifOf(&r.Results[i], index), "    "))
+	}
+	if len(r.Results) > 0 {
+		b.WriteString("\n   ")
+	}
+	b.Write(whole[at+len(empty)-1:])
+	b.WriteByte('\n')
+	return b.Flush()
+}
+
+func has(m map[string]int, k string) bool {
+	_, ok := m[k]
+	return ok
+}
+
+// sarifJSON is a value as it stands behind a prefix.
+func sarifJSON(v any, prefix string) []byte {
+	b, err := json.MarshalIndent(v, prefix, " ")
 	if err != nil {
-		panic(fmt.Sprintf("output.AppendSARIF: %v", err)) // strings and numbers always encode
+		panic(fmt.Sprintf("output.WriteSARIF: %v", err)) // strings and numbers always encode
 	}
-	return append(append(dst, b...), '\n')
+	return b
+}
+
+func sarifOf(x *CheckResult, index map[string]int) sarifResult {
+	name := "message " + strconv.FormatUint(x.Number, 10)
+	if len(x.Frames) > 0 {
+		name += "/frame " + strconv.FormatUint(x.Frames[0], 10)
+	}
+	if x.Body != "" {
+		name += "/body " + x.Body
+	}
+	if x.Field != "" {
+		name += "/" + x.Field
+	}
+	loc := sarifLocation{Logical: []sarifLogical{{Name: name, Kind: "object"}}}
+	if x.File != "" && x.File != "-" {
+		loc.Physical = &sarifPhysical{sarifArtifact{fileURI(x.File)}}
+	}
+	res := sarifResult{RuleID: x.ID, RuleIndex: index[x.ID], Level: sarifSeverity(x.Severity), Message: sarifText{Safe(x.Message)}, Locations: []sarifLocation{loc},
+		Occurrences: x.Count, Props: map[string]string{"clause": x.Clause, "time": when(x.Time)}}
+	if x.Session != "" {
+		res.Props["session"] = Safe(x.Session)
+	}
+	if x.Fingerprint != "" {
+		res.Fingerprint = map[string]string{"mcxdump/v1": x.Fingerprint}
+	}
+	if x.Accepted {
+		res.Suppress = []sarifSuppress{{Kind: "external", Justification: "accepted by the baseline"}}
+	}
+	return res
 }
 
 func sarifSeverity(s record.Severity) string {

@@ -2,19 +2,16 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -139,7 +136,7 @@ func (o *checkOptions) run(ctx context.Context, s *streams, files []string) erro
 	if err != nil {
 		return err
 	}
-	rep := &checkReport{json: o.json, out: bufio.NewWriterSize(s.out, 64<<10), groups: map[string]*checkGroup{}}
+	rep := &checkReport{json: o.json, out: bufio.NewWriterSize(s.out, 64<<10), groups: map[groupKey]*checkGroup{}, texts: map[string]string{}}
 	if rep.least, rep.never, err = parseFailOn(o.failOn); err != nil {
 		return err
 	}
@@ -204,7 +201,7 @@ func (o *checkOptions) finish(s *streams, rep *checkReport, files []string, sum 
 			}
 		}
 		if o.sarif != "" {
-			if err := writeFile(s, o.sarif, output.AppendSARIF(nil, r)); err != nil {
+			if err := writeSARIF(s, o.sarif, r); err != nil {
 				return err
 			}
 		}
@@ -217,6 +214,21 @@ func (o *checkOptions) finish(s *streams, rep *checkReport, files []string, sum 
 		rep.text(messages)
 	}
 	return rep.out.Flush()
+}
+
+func writeSARIF(s *streams, name string, r *output.CheckReport) error {
+	if name == "-" {
+		return output.WriteSARIF(s.out, r)
+	}
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	err = output.WriteSARIF(f, r)
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	return err
 }
 
 func writeFile(s *streams, name string, b []byte) error {
@@ -250,7 +262,6 @@ type checkFinding struct {
 	Session     *checkSession `json:"session,omitempty"`
 	Fingerprint string        `json:"fingerprint"`
 	Accepted    bool          `json:"accepted,omitempty"`
-	NS          int64         `json:"ns,omitempty"` // between worker and writer only
 }
 
 type checkSession struct {
@@ -274,28 +285,6 @@ func (c *checkSession) words() string {
 		}
 	}
 	return strings.Join(parts, " ")
-}
-
-var checkFields = func() map[string]record.Ref {
-	m := map[string]record.Ref{}
-	for _, n := range []string{"sip.method", "sip.status", "sip.call_id", "sip.cseq.method", "sip.from.uri", "session.service", "session.impu", "session.mc_id", "session.client_id", "session.kind", "session.state"} {
-		if ref, ok := record.Lookup(n); ok {
-			m[n] = ref
-		}
-	}
-	return m
-}()
-
-// first is the first value of a field in a record: that of the captured message, since embedded ones come after.
-func first(r *record.Record, name string) record.Value {
-	ref, ok := checkFields[name]
-	if !ok {
-		return record.Value{}
-	}
-	for v := range ref.Values(r) {
-		return v
-	}
-	return record.Value{}
 }
 
 // shown tells which findings are about conformance: not those about what mcxdump could not open or keep.
@@ -341,7 +330,8 @@ type checkReport struct {
 	never    bool
 	accepted map[string]bool
 
-	groups  map[string]*checkGroup
+	groups  map[groupKey]*checkGroup
+	texts   map[string]string
 	order   []*checkGroup
 	left    uint64    // findings of groups over the limit
 	counts  [3]uint64 // by severity, without the accepted ones
@@ -350,133 +340,13 @@ type checkReport struct {
 }
 
 // maxGroups bounds the groups that are kept; findings beyond are counted.
-const maxGroups = 100_000
+var maxGroups = 50_000 // a test lowers it
 
 // groupFrames is the number of first frames that a group keeps.
 const groupFrames = 8
 
 // A checkGroup is one finding of a session with what repeats it.
 type checkGroup struct{ output.CheckResult }
-
-// Encode is called by the workers.
-func (c *checkReport) Encode(dst []byte, r *record.Record) []byte {
-	if len(r.Findings) == 0 {
-		return dst
-	}
-	base := checkFinding{Schema: checkSchema, Number: r.Number, Frames: r.Frames, File: r.File, NS: r.Time, Method: first(r, "sip.method").Str, Status: first(r, "sip.status").Num, CallID: first(r, "sip.call_id").Str}
-	if r.Type == record.SummaryType {
-		return dst
-	}
-	base.Time = time.Unix(0, r.Time).UTC().Format("2006-01-02T15:04:05.000000000Z")
-	if base.Method == "" || base.Status != 0 {
-		base.Method = first(r, "sip.cseq.method").Str
-	}
-	ses := checkSession{Service: first(r, "session.service").Str, IMPU: first(r, "session.impu").Str, MCID: first(r, "session.mc_id").Str,
-		ClientID: first(r, "session.client_id").Str, Kind: first(r, "session.kind").Str, State: first(r, "session.state").Str}
-	if ses.IMPU == "" && ses.Service == "" {
-		ses.IMPU = first(r, "sip.from.uri").Str
-	}
-	if ses != (checkSession{}) {
-		base.Session = &ses
-	}
-	var buf bytes.Buffer
-	enc := json.NewEncoder(&buf)
-	enc.SetEscapeHTML(false)
-	for i := range r.Findings {
-		f := &r.Findings[i]
-		if !shown(f) {
-			continue
-		}
-		x := base
-		x.ID, x.Severity, x.Clause, x.Message, x.Body, x.Field = f.ID, f.Severity.String(), f.Clause, f.Message, f.Body, f.Field
-		if k, ok := checkRules()[f.ID]; ok {
-			x.Title = k.Title
-		}
-		if len(f.Frames) > 0 {
-			x.Frames = f.Frames
-		}
-		if x.Frames == nil {
-			x.Frames = []uint64{}
-		}
-		if f.HasRange {
-			x.Source, x.Offset, x.Length = &f.Source, &f.Off, &f.Len
-		}
-		x.Fingerprint = fingerprint(&x)
-		x.Accepted = c.accepted[x.ID+" "+x.Fingerprint]
-		if enc.Encode(&x) != nil {
-			continue // strings and numbers always encode
-		}
-	}
-	return append(dst, buf.Bytes()...)
-}
-
-// Write is called in input order by one goroutine.
-func (c *checkReport) Write(b []byte) error {
-	for line := range bytes.Lines(b) {
-		var f checkFinding
-		if err := json.Unmarshal(line, &f); err != nil {
-			return err
-		}
-		sev := record.Note
-		switch f.Severity {
-		case "error":
-			sev = record.Error
-		case "warning":
-			sev = record.Warning
-		}
-		switch {
-		case f.Accepted:
-			c.known++
-		default:
-			c.counts[sev]++
-			if !c.never && sev >= c.least {
-				c.failing++
-			}
-		}
-		c.group(&f, sev)
-		if c.json {
-			f.NS = 0
-			out, err := appendJSON(nil, &f)
-			if err != nil {
-				return err
-			}
-			if _, err := c.out.Write(out); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-func appendJSON(dst []byte, f *checkFinding) ([]byte, error) {
-	var buf bytes.Buffer
-	enc := json.NewEncoder(&buf)
-	enc.SetEscapeHTML(false)
-	err := enc.Encode(f)
-	return output.AppendSafeJSON(dst, buf.String()), err
-}
-
-func (c *checkReport) group(f *checkFinding, sev record.Severity) {
-	ses := f.Session.words()
-	key := strings.Join([]string{ses, f.ID, f.Severity, f.Fingerprint}, "\x00")
-	g := c.groups[key]
-	if g == nil {
-		if len(c.groups) >= maxGroups {
-			c.left++
-			return
-		}
-		g = &checkGroup{output.CheckResult{ID: f.ID, Clause: f.Clause, Message: f.Message, Fingerprint: f.Fingerprint, Severity: sev, Session: ses, File: f.File,
-			Number: f.Number, Time: f.NS, Body: f.Body, Field: f.Field, Accepted: f.Accepted}}
-		c.groups[key] = g
-		c.order = append(c.order, g)
-	}
-	g.Count++
-	for _, fr := range f.Frames {
-		if len(g.Frames) < groupFrames && !slices.Contains(g.Frames, fr) && f.File == g.File {
-			g.Frames = append(g.Frames, fr)
-		}
-	}
-}
 
 // text prints the findings by session, the worst first.
 func (c *checkReport) text(messages uint64) {

@@ -33,6 +33,7 @@ var limitValues = map[string]string{
 	"findings about single SPIs":             "decode/flow maxESPTold maxESPListed",
 	"registrations whose SPIs":               "decode/flow maxAgreements maxAgreedSPIs",
 	"sessions that left the tables":          "cmd/mcxdump maxStories",
+	"groups of findings":                     "cmd/mcxdump maxGroups",
 	"text of sessions":                       "cmd/mcxdump storeBudget",
 	"security agreements kept of one user":   "decode/session maxIPsec",
 	"chunks of one HEP packet":               "internal/hep MaxChunks",
