@@ -256,7 +256,7 @@ func (f *Framer) step(b []byte, final bool, why DiagID) (Frame, bool) {
 				f.lost, fr.Truncated = true, true
 				return fr, true
 			case final:
-				if cut := f.cutHead(b); cut > 0 {
+				if cut, _, _ := readHead(b); cut > 0 {
 					return f.emitCut(cut), true
 				}
 				f.diag(why, len(b), "")
@@ -423,11 +423,11 @@ func (f *Framer) headerEnd(b []byte) (n int, ended bool) {
 
 // header reads what the framing needs of a complete header section of n octets.
 func (f *Framer) header(b []byte, n int) (Frame, bool) {
-	if cut := f.cutHead(b[:n]); cut > 0 {
+	cut, length, id := readHead(b[:n])
+	if cut > 0 {
 		return f.emitCut(cut), true
 	}
 	f.head = n
-	length, id := findLength(b[:n])
 	switch {
 	case id == DiagContentLengthMissing:
 		f.diag(id, n, "")
@@ -438,22 +438,6 @@ func (f *Framer) header(b []byte, n int) (Frame, bool) {
 		f.state, f.need = inBody, n+int(length)
 	}
 	return Frame{}, false
-}
-
-// cutHead looks for a start line inside a header section, after a message that broke off; 0 when there is none.
-func (f *Framer) cutHead(b []byte) int {
-	pos := bytes.IndexByte(b, '\n') + 1
-	for pos > 0 && pos < len(b) {
-		nl := bytes.IndexByte(b[pos:], '\n')
-		if nl < 0 {
-			return 0
-		}
-		if line := b[pos : pos+nl]; endsInVersion(line) && strictStart(line, true) {
-			return pos
-		}
-		pos += nl + 1
-	}
-	return 0
 }
 
 // endsInVersion is a cheap test that few header lines pass and all start lines do.
@@ -499,42 +483,58 @@ func (f *Framer) openBody(b []byte, final bool) (n int, found, more bool) {
 	return limit, false, false
 }
 
-// findLength gets the Content-Length out of a header section. Of several that agree one is as good as another.
-func findLength(b []byte) (int64, DiagID) {
-	length, id := int64(-1), DiagContentLengthMissing
+// readHead walks over the lines behind the first one of a header section. cut is where a start line stands, after a message
+// that broke off; 0 when there is none. The rest is the Content-Length. Of several that agree one is as good as another.
+func readHead(b []byte) (cut int, length int64, id DiagID) {
+	length, id = -1, DiagContentLengthMissing
+	settled := false
 	pos := bytes.IndexByte(b, '\n') + 1
 	for pos > 0 && pos < len(b) {
-		nl := bytes.IndexByte(b[pos:], '\n')
-		if nl < 0 {
-			nl = len(b) - pos
+		end := bytes.IndexByte(b[pos:], '\n') + pos
+		whole := end >= pos
+		if !whole {
+			end = len(b)
 		}
-		if c := b[pos] | 0x20; c != 'c' && c != 'l' {
-			pos += nl + 1
-			continue
+		line := b[pos:end]
+		if whole && endsInVersion(line) && strictStart(line, true) {
+			return pos, -1, DiagNone
 		}
-		end, folded := pos+nl, false
-		next := end + 1
-		for next < len(b) && (b[next] == ' ' || b[next] == '\t') {
-			nl := bytes.IndexByte(b[next:], '\n')
-			if nl < 0 {
-				nl = len(b) - next
+		if !settled && mayBeLength(line) {
+			last, folded := end, false
+			for next := end + 1; next < len(b) && (b[next] == ' ' || b[next] == '\t'); next = last + 1 {
+				nl := bytes.IndexByte(b[next:], '\n')
+				if nl < 0 {
+					nl = len(b) - next
+				}
+				last, folded = next+nl, true
 			}
-			end = next + nl
-			next, folded = end+1, true
+			if h, _ := splitHeader(b, pos, min(last, len(b)), folded); h.ID == HdrContentLength {
+				n, bad := contentLength(h.Value.In(b))
+				switch {
+				case bad != DiagNone:
+					length, id, settled = -1, bad, true
+				case id == DiagNone && n != length:
+					length, id, settled = -1, DiagContentLengthConflict, true
+				default:
+					length, id = n, DiagNone
+				}
+			}
 		}
-		h, _ := splitHeader(b, pos, min(end, len(b)), folded)
-		pos = next
-		if h.ID != HdrContentLength {
-			continue
-		}
-		n, bad := contentLength(h.Value.In(b))
-		switch {
-		case bad != DiagNone:
-			return -1, bad
-		case id == DiagNone && n != length:
-			return -1, DiagContentLengthConflict
-		}
-		length, id = n, DiagNone
+		pos = end + 1
 	}
-	return length, id
+	return 0, length, id
+}
+
+// mayBeLength is a cheap test that few header lines pass and all with the name of Content-Length do.
+func mayBeLength(line []byte) bool {
+	if len(line) == 0 {
+		return false
+	}
+	switch line[0] | 0x20 {
+	case 'c':
+		return len(line) > 14 && line[8]|0x20 == 'l' && equalFold(line[:14], "content-length")
+	case 'l':
+		return len(line) > 1 && class[line[1]]&clToken == 0
+	}
+	return false
 }
