@@ -27,6 +27,7 @@ func SecretElement(local string) bool {
 // PlainSecrets finds what stands under such names in octets that need not be well-formed, in ascending order: the text of XML elements
 // up to their end tags, string members of JSON, and parameters. What is not ended goes to the end of b.
 func PlainSecrets(b []byte) (found []Range) {
+	done := 0 // what was found ends before it
 	for i := 0; i < len(b); {
 		if !wordOctet(b[i]) {
 			i++
@@ -50,12 +51,23 @@ func PlainSecrets(b []byte) (found []Range) {
 				from, to := tokenSecret(text)
 				at, end = at+from, at+to
 			}
+		case SecretElement(name) && elementEnds(b, from):
+			// Its start tag is not there, or is damaged.
+			if end = bytes.LastIndexByte(b[done:from], '<') + done; end < done {
+				continue
+			}
+			at = bytes.LastIndexByte(b[done:end], '>') + 1 + done
+			if end > at {
+				found = append(found, Range{uint32(at), uint32(end - at)})
+			}
+			done = i
+			continue
 		case SecretMember(name):
 			at, end = memberText(b, i, name)
 		}
 		if end > at {
 			found = append(found, Range{uint32(at), uint32(end - at)})
-			i = end
+			i, done = end, end
 		}
 	}
 	return found
@@ -73,6 +85,16 @@ func elementOpens(b []byte, name int) bool {
 		}
 	}
 	return i >= 0 && b[i] == '<'
+}
+
+// elementEnds reports whether a name stands in an end tag.
+func elementEnds(b []byte, name int) bool {
+	i := name - 1
+	if i >= 0 && b[i] == ':' {
+		for i--; i >= 0 && name-i < 64 && (wordOctet(b[i]) || b[i] == '.'); i-- {
+		}
+	}
+	return i >= 1 && b[i] == '/' && b[i-1] == '<'
 }
 
 // elementText is the content of an element from the end of its name on.

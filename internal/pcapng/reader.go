@@ -306,12 +306,29 @@ func (r *Reader) plausibleRecord() bool {
 	return r.recordAt(n, true) || r.end-r.pos == n
 }
 
+// zeroRun is the number of zeros that b begins with.
+func zeroRun(b []byte) (n int) {
+	for n+8 <= len(b) && binary.LittleEndian.Uint64(b[n:]) == 0 {
+		n += 8
+	}
+	for n < len(b) && b[n] == 0 {
+		n++
+	}
+	return n
+}
+
 // resync steps over octets until plausible says that the reading position holds a record or block again, and
 // returns the error to give: resumed, or final if the input has no more.
 func (r *Reader) resync(off int64, field, msg string, plausible func() bool) error {
 	const need = 12
 	zeros := true
 	for {
+		if n := zeroRun(r.buf[r.pos:r.end]); n > 64 {
+			// Neither a record nor a block begins with 16 zeros: a hole is stepped over at once.
+			n -= 16
+			r.pos += n
+			r.counts.Skipped += uint64(n)
+		}
 		if r.pos < r.end && r.buf[r.pos] != 0 {
 			zeros = false
 		}
