@@ -7,6 +7,7 @@ import (
 	"io"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -40,12 +41,12 @@ type stopping struct {
 	n     int
 	stop  func()
 	err   error // for the stages that can fail
-	seen  int
+	seen  atomic.Int64 // several workers encode
 }
 
 func (s *stopping) at(stage string) error {
 	if s.stage == stage {
-		if s.seen++; s.seen == s.n {
+		if s.seen.Add(1) == int64(s.n) {
 			s.stop()
 			return s.err
 		}
@@ -62,7 +63,10 @@ func (s *stopping) Next(f *capture.Frame) error {
 
 func (s *stopping) Write([]byte) error { return s.at("write") }
 
-func (s *stopping) Encode(dst []byte, _ *record.Record) []byte { return append(dst, 'x') }
+func (s *stopping) Encode(dst []byte, _ *record.Record) []byte {
+	s.at("encode")
+	return append(dst, 'x')
+}
 
 // plainTracker tracks nothing and has something to add to every message.
 type plainTracker struct{ s *stopping }
@@ -77,6 +81,7 @@ func (p plainTracker) Add(any, *record.Builder) []record.Finding {
 type openStopping struct{ *stopping }
 
 func (o openStopping) EncodeOpen(dst []byte, _ *record.Record) ([]byte, int, bool) {
+	o.at("encode")
 	return append(dst, 'x'), len(dst), true
 }
 func (o openStopping) EncodeRoots(dst []byte, _ *record.Record) []byte { return dst }
@@ -84,7 +89,7 @@ func (o openStopping) EncodeRoots(dst []byte, _ *record.Record) []byte { return 
 // However a run ends, and at whatever stage, it ends soon, says why, and leaves no goroutine behind.
 func TestRunEnds(t *testing.T) {
 	broken := errors.New("broken")
-	for _, stage := range []string{"read", "write", "track", "never"} {
+	for _, stage := range []string{"read", "encode", "write", "track", "never"} {
 		for _, n := range []int{1, 2, 100, 3000} {
 			for _, fails := range []bool{false, true} {
 				for _, tracked := range []string{"", "held", "open"} {
@@ -113,9 +118,9 @@ func TestRunEnds(t *testing.T) {
 					case <-time.After(30 * time.Second):
 						t.Fatalf("%s: does not end", name)
 					}
-					reached := s.seen >= n && stage != "never"
+					reached := s.seen.Load() >= int64(n) && stage != "never"
 					switch {
-					case !reached || fails && stage == "track":
+					case !reached || fails && (stage == "track" || stage == "encode"): // which cannot fail
 						if err != nil {
 							t.Errorf("%s: %v", name, err)
 						}
@@ -123,7 +128,7 @@ func TestRunEnds(t *testing.T) {
 						t.Errorf("%s: ended with %v", name, err)
 					case !fails && err != nil && !errors.Is(err, context.Canceled):
 						t.Errorf("%s: ended with %v", name, err)
-					case !fails && err == nil && stage == "read" && n < 1000:
+					case !fails && err == nil && (stage == "read" || stage == "encode") && n < 1000:
 						t.Errorf("%s: was not told that it was cancelled", name)
 					}
 					cancel()

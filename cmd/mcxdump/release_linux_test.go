@@ -150,3 +150,47 @@ func TestManPages(t *testing.T) {
 		}
 	}
 }
+
+// TestOtherArchitecture builds the program for the other processor that is released: a static binary for it. It is run where
+// qemu-user is installed (qemu-aarch64-static, qemu-aarch64); elsewhere no test has run it, which the log says.
+func TestOtherArchitecture(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds the program")
+	}
+	arch, machine, emulators := "arm64", elf.EM_AARCH64, []string{"qemu-aarch64-static", "qemu-aarch64"}
+	if runtime.GOARCH == "arm64" {
+		arch, machine, emulators = "amd64", elf.EM_X86_64, []string{"qemu-x86_64-static", "qemu-x86_64"}
+	}
+	bin := filepath.Join(t.TempDir(), "mcxdump")
+	build := exec.Command("go", "build", "-o", bin, ".")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+arch)
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	file, err := elf.Open(bin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if file.Machine != machine {
+		t.Errorf("built for %v", file.Machine)
+	}
+	for _, p := range file.Progs {
+		if p.Type == elf.PT_INTERP || p.Type == elf.PT_DYNAMIC {
+			t.Error("the binary is not static")
+		}
+	}
+	for _, emulator := range emulators {
+		path, err := exec.LookPath(emulator)
+		if err != nil {
+			continue
+		}
+		const pcap = "../../testdata/pcaps/register-protected.pcap"
+		got, err := exec.Command(path, bin, "read", "--json", pcap).Output()
+		if want, _, _ := call(t, nil, "read", "--json", pcap); err != nil || string(got) != want {
+			t.Errorf("%s: %v\n%s", emulator, err, got)
+		}
+		return
+	}
+	t.Logf("no emulator: the binary for %s was built and not run", arch)
+}
