@@ -40,7 +40,7 @@ type stopping struct {
 	stage string
 	n     int
 	stop  func()
-	err   error // for the stages that can fail
+	err   error        // for the stages that can fail
 	seen  atomic.Int64 // several workers encode
 }
 
