@@ -1,12 +1,14 @@
 package main
 
 import (
+	"bytes"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/mcxdump/mcxdump/decode/session"
 	"github.com/mcxdump/mcxdump/output"
@@ -49,15 +51,27 @@ func TestManySessions(t *testing.T) {
 			if said := strings.Contains(e, "in no user's story"); said != (tight && view == "--tree") {
 				t.Errorf("%s, tight %v: %q", view, tight, e)
 			}
-			if strings.Contains(e, "ahead of others") && !tight {
+			if (strings.Contains(e, "behind others") || strings.Contains(e, "apart from")) && !tight {
 				t.Errorf("%s: %q", view, e)
 			}
 		}
 	}
-	// Some are alive to the end: others are printed ahead of them.
 	sessionLimits, storeBudget = session.Limits{Sessions: 50, Users: 50}, 2000
-	if _, e, _ := call(t, nil, "sessions", file, "--tree"); !strings.Contains(e, "sessions are shown ahead of others") {
-		t.Errorf("nothing is told of the order: %q", e)
+	if _, e, _ := call(t, nil, "sessions", file, "--tree"); !strings.Contains(e, "apart from their users' stories") {
+		t.Errorf("nothing is told of the stories: %q", e)
+	}
+	// One is alive to the end: others do not wait for it for ever.
+	for _, json := range []bool{true, false} {
+		var out, e bytes.Buffer
+		p := newSessionPrinter(&streams{out: &out, err: &e}, &sessionsOptions{json: json}, time.Time{}, time.Time{})
+		for id := 2; id <= 2000; id++ {
+			p.add(&session.Session{ID: id, IMPU: "sip:user@example.org"})
+		}
+		p.add(&session.Session{ID: 1, IMPU: "sip:first@example.org"})
+		if err := p.end(nil); err != nil || strings.Count(out.String(), "sip:user@") != 1999 || strings.Count(out.String(), "sip:first@") != 1 ||
+			!strings.Contains(e.String(), "mcxdump: 1 sessions are shown behind others") {
+			t.Errorf("json %v: %d octets, %q, %v", json, out.Len(), e.String(), err)
+		}
 	}
 }
 

@@ -33,7 +33,8 @@ type sessionPrinter struct {
 	text     []byte
 	line     []byte
 	shown    int // sessions that were asked for
-	early    int // that were printed ahead of others
+	early    int // that were printed before the end
+	late     int // that were printed behind later ones
 	wanted   map[int]bool
 	briefs   []*session.Session // for the stories
 	alone    int                // sessions that no story knows
@@ -122,6 +123,7 @@ func (p *sessionPrinter) keep(id int, text []byte) {
 	if id < p.next {
 		// Others were printed ahead of it.
 		if len(text) > 0 {
+			p.late++
 			p.print(text)
 		}
 		return
@@ -208,8 +210,11 @@ func (p *sessionPrinter) end(tokens []*session.Trail) error {
 	if err := p.out.Flush(); err != nil {
 		return err
 	}
-	if p.early > 0 {
-		fmt.Fprintf(p.s.err, "mcxdump: %d sessions are shown ahead of others that began before and ended later\n", p.early)
+	if p.late > 0 {
+		fmt.Fprintf(p.s.err, "mcxdump: %d sessions are shown behind others that began later and ended before\n", p.late)
+	}
+	if p.early > 0 && p.o.tree {
+		fmt.Fprintf(p.s.err, "mcxdump: %d sessions are shown apart from their users' stories\n", p.early)
 	}
 	if p.alone > 0 && (p.o.tree || web) {
 		fmt.Fprintf(p.s.err, "mcxdump: %d sessions are in no user's story: only the first %d that end are put together\n", p.alone, maxStories)
