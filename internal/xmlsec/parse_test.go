@@ -397,6 +397,7 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Add([]byte(benchXML))
 	f.Add([]byte(`<?xml version="1.0"?><!DOCTYPE a><a>&b;</a>`))
+	f.Add([]byte("<\u023d x='t;'/>")) // a name of the fifth edition
 	f.Fuzz(func(t *testing.T, b []byte) {
 		in := string(b)
 		d, err := Parse(b, Limits{})
@@ -412,7 +413,11 @@ func FuzzParse(f *testing.F) {
 			// Whatever is accepted here, etree's own reader accepts too, with the same tree.
 			ref := etree.NewDocument()
 			ref.ReadSettings.MaxDepth = 1 << 20
-			if rerr := ref.ReadFromBytes([]byte(strings.TrimPrefix(in, "\ufeff"))); rerr != nil {
+			rerr := ref.ReadFromBytes([]byte(strings.TrimPrefix(in, "\ufeff")))
+			if rerr != nil && newerName(rerr) {
+				return
+			}
+			if rerr != nil {
 				t.Fatalf("etree refuses %q: %v", in, rerr)
 			}
 			same(t, d.Root(), ref.Root())
@@ -433,6 +438,18 @@ func FuzzParse(f *testing.F) {
 		}
 		ParseFragment(b, Context{Tag: "a", Namespaces: map[string]string{"": "u"}}, Limits{})
 	})
+}
+
+// newerName tells whether etree complains of a name that only the fifth edition of XML 1.0 allows: encoding/xml has the
+// characters of an older one.
+func newerName(err error) bool {
+	_, name, ok := strings.Cut(err.Error(), "invalid XML name: ")
+	for i, r := range name {
+		if !isNameRune(r, i == 0) {
+			return false
+		}
+	}
+	return ok && name != "" && strings.ContainsFunc(name, func(r rune) bool { return r >= 0x80 })
 }
 
 // same compares names, structure and text; attribute values differ where etree
