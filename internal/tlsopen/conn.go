@@ -140,6 +140,7 @@ type half struct {
 	off    int64 // stream offset of buf[0]
 	skip   int64 // octets of a broken record still to come
 	resync bool  // where the next record begins is not known
+	search search
 	nth    uint64
 	closed bool
 
@@ -272,7 +273,7 @@ func (c *Conn) Write(side int, b []byte, off int64) {
 	for !c.over {
 		rest := data[at:]
 		if h.resync {
-			n, found := resync(rest)
+			n, found := h.search.find(rest)
 			at += n
 			if !found {
 				break
@@ -316,30 +317,71 @@ func (c *Conn) Write(side int, b []byte, off int64) {
 	}
 }
 
-// resync looks for a record in b that is followed by another one, or by nothing. n octets are of no use.
-func resync(b []byte) (n int, found bool) {
-	for i := range b {
+// maxSearch is how many places a search holds that may be the beginning of a record: ciphertext looks like one now and then.
+const maxSearch = 8
+
+// A search looks for the beginning of a record in octets that come bit by bit.
+type search struct {
+	open []int // places, in what is kept, whose record has not come to its end
+	next int   // the first place that was not looked at
+}
+
+// find looks for a record in b that is followed by another one, or by nothing; b begins with what find left of it before.
+// The first n octets are of no use.
+func (s *search) find(b []byte) (n int, found bool) {
+	open := s.open[:0]
+	for _, i := range s.open {
+		if yes, more := beginsRecord(b[i:]); yes {
+			s.open, s.next = s.open[:0], 0
+			return i, true
+		} else if more {
+			open = append(open, i)
+		}
+	}
+	i := s.next
+look:
+	for ; i < len(b); i++ {
 		if b[i] < typeCCS || b[i] > typeData {
 			continue
 		}
-		rest := b[i:]
-		if len(rest) < 5 {
-			return i, false
+		if len(b)-i < 5 {
+			break
 		}
-		if !LooksLikeRecord(rest) {
-			continue
-		}
-		end := 5 + int(rest[3])<<8 + int(rest[4])
-		switch {
-		case len(rest) == end:
+		switch yes, more := beginsRecord(b[i:]); {
+		case yes:
+			s.open, s.next = s.open[:0], 0
 			return i, true
-		case len(rest) < end+3:
-			return i, false // wait for what follows
-		case rest[end] >= typeCCS && rest[end] <= typeHeartbeat && rest[end+1] == 3 && rest[end+2] == rest[2]:
-			return i, true
+		case more && len(open) == maxSearch:
+			break look
+		case more:
+			open = append(open, i)
 		}
 	}
-	return len(b), false
+	n = i
+	if len(open) > 0 {
+		n = open[0]
+	}
+	for k := range open {
+		open[k] -= n
+	}
+	s.open, s.next = open, i-n
+	return n, false
+}
+
+// beginsRecord reports whether b begins with a record that is followed by another one, or by nothing. More is set while
+// b does not tell.
+func beginsRecord(b []byte) (yes, more bool) {
+	if !LooksLikeRecord(b) {
+		return false, false
+	}
+	end := 5 + int(b[3])<<8 + int(b[4])
+	switch {
+	case len(b) == end:
+		return true, false
+	case len(b) < end+3:
+		return false, true
+	}
+	return b[end] >= typeCCS && b[end] <= typeHeartbeat && b[end+1] == 3 && b[end+2] == b[2], false
 }
 
 // Gap says that n octets of a side are missing before what comes next, 0 for an unknown number.
@@ -357,7 +399,7 @@ func (c *Conn) Gap(side int, n int64) {
 	case n > 0 && rest >= n: // within one record, whose end is known
 		h.skip = rest - n
 	default:
-		h.skip, h.resync = 0, true
+		h.skip, h.resync, h.search = 0, true, search{}
 		lost += int(min(max(n-rest, 0)/minSealed, ahead))
 		if n == 0 {
 			lost = ahead

@@ -206,6 +206,45 @@ func TestGaps(t *testing.T) {
 	}
 }
 
+// TestSearch: octets that look like a long record do not hide the next one, however the octets come, and each place is
+// looked at once.
+func TestSearch(t *testing.T) {
+	rec := func(n int) string { return "\x17\x03\x03\x00" + string(rune(n)) + strings.Repeat("r", n) }
+	for _, tt := range []struct {
+		name, in string
+		at       int // -1: nowhere
+	}{
+		{"nothing before", rec(30) + rec(20), 0},
+		{"followed by nothing", "junk" + rec(30), 4},
+		{"false record before", "\x17\x03\x03\x3f\xffjunk" + rec(30) + rec(20), 9},
+		{"false records before", strings.Repeat("\x17\x03\x03\x3f\xff", maxSearch) + rec(30) + rec(20), 5 * maxSearch},
+		{"more false records than are held", strings.Repeat("\x17\x03\x03\x3f\xff", maxSearch+1) + rec(30) + rec(20), -1},
+		{"false record that ends in between", "\x17\x03\x03\x00\x10junk" + rec(30) + rec(20), 9}, // at 21
+		{"no record", strings.Repeat("\x17", 50), -1},
+	} {
+		for size := 1; size <= len(tt.in); size++ {
+			var s search
+			kept, off, got := "", 0, -1
+			for rest := tt.in; rest != "" && got < 0; {
+				n := min(size, len(rest))
+				kept += rest[:n]
+				rest = rest[n:]
+				use, found := s.find([]byte(kept))
+				if found {
+					got = off + use
+				}
+				off, kept = off+use, kept[use:]
+				if s.next > len(kept) || len(s.open) > maxSearch {
+					t.Fatalf("%s: next %d of %d, %d open", tt.name, s.next, len(kept), len(s.open))
+				}
+			}
+			if got != tt.at && (got != 0 || 21%size != 0) { // what ends with a piece counts as followed by nothing
+				t.Errorf("%s, in pieces of %d: found at %d, want %d", tt.name, size, got, tt.at)
+			}
+		}
+	}
+}
+
 // TestOrder: one direction may be captured before the other.
 func TestOrder(t *testing.T) {
 	for _, s := range sessions(t) {
