@@ -252,7 +252,7 @@ func (c *Conn) Write(side int, b []byte, off int64) {
 		return
 	}
 	if len(h.buf) == 0 {
-		h.off = off
+		h.off, h.search = off, search{} // what it knew is of octets that were dropped
 	}
 	if h.skip > 0 {
 		n := min(h.skip, int64(len(b)))
@@ -399,7 +399,7 @@ func (c *Conn) Gap(side int, n int64) {
 	case n > 0 && rest >= n: // within one record, whose end is known
 		h.skip = rest - n
 	default:
-		h.skip, h.resync, h.search = 0, true, search{}
+		h.skip, h.resync = 0, true
 		lost += int(min(max(n-rest, 0)/minSealed, ahead))
 		if n == 0 {
 			lost = ahead
