@@ -2,6 +2,7 @@ package output
 
 import (
 	"bufio"
+	"math"
 	"slices"
 	"strings"
 )
@@ -71,11 +72,14 @@ func (c *Columns) fit() []int {
 		fit[i] = w
 		left -= w + columnGap
 	}
-	for _, i := range order {
-		if fit[i] > 0 {
-			more := min(left, c.wide[i]-fit[i])
-			fit[i] += more
-			left -= more
+	// What lacks a few letters only is made whole first, then the rest by rank.
+	for _, few := range []int{6, math.MaxInt} {
+		for _, i := range order {
+			if lacks := c.wide[i] - fit[i]; fit[i] > 0 && lacks <= few {
+				more := min(left, lacks)
+				fit[i] += more
+				left -= more
+			}
 		}
 	}
 	return fit

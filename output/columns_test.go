@@ -56,3 +56,18 @@ func TestColumns(t *testing.T) {
 		t.Errorf("on a wide terminal: %q", lines)
 	}
 }
+
+// TestColumnsFew: a column that lacks a few letters gets them before a more important one that stays cut either way.
+func TestColumnsFew(t *testing.T) {
+	c := NewColumns([]Column{{Head: "cause", Rank: 1, Min: 5}, {Head: "key", Rank: 2, Min: 5}}, Options{Terminal: true, Width: 15})
+	row := []string{strings.Repeat("x", 30), "no_rsk_8"}
+	c.Measure(row)
+	c.Fix()
+	var b bytes.Buffer
+	w := bufio.NewWriter(&b)
+	c.Row(w, row)
+	w.Flush()
+	if want := "xxxx…  no_rsk_8\n"; b.String() != want {
+		t.Errorf("%q, want %q", b.String(), want)
+	}
+}
