@@ -1,17 +1,14 @@
 package decode
 
 import (
-	"os"
-	"slices"
-	"strings"
-
 	"github.com/mcxdump/mcxdump/decode/flow"
+	"github.com/mcxdump/mcxdump/internal/testkit"
 )
 
 // All tests of this package overwrite the memory of messages before it is used again, so that whoever still holds it is
 // found out. Benchmarks do not.
 func init() {
-	if !slices.ContainsFunc(os.Args, func(a string) bool { return strings.HasPrefix(strings.TrimLeft(a, "-"), "test.bench") }) {
+	if !testkit.Benchmarking() {
 		flow.Poison()
 	}
 }

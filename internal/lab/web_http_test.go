@@ -155,33 +155,16 @@ func TestChainHTTP(t *testing.T) {
 	for _, proto := range []string{"h2", "http/1.1"} {
 		t.Run(strings.ReplaceAll(proto, "/", ""), func(t *testing.T) {
 			var keyLog lockedBuffer
-			sys, err := NewSystem(Options{Seed: 21, Users: 1})
-			if err != nil {
-				t.Fatal(err)
-			}
-			var pcap bytes.Buffer
-			c, err := sys.Capture(&pcap, ethernet())
-			if err != nil {
-				t.Fatal(err)
-			}
 			peers := map[*Stream]*webPeer{}
-			c.wrapTLS = func(s *Stream, up bool, b []byte) []TLSWrite {
+			c, pcap := signedChain(t, func(s *Stream, up bool, b []byte) []TLSWrite {
 				if peers[s] == nil {
 					peers[s] = newWebPeer(t, proto, &keyLog)
 				}
 				return peers[s].say(t, up, b)
-			}
-			scenario, err := ScenarioByName("chain-signed")
-			if err != nil {
-				t.Fatal(err)
-			}
-			c.turns([]Scenario{scenario})
-			if err := c.Close(); err != nil {
-				t.Fatal(err)
-			}
+			})
 			dir := t.TempDir()
 			name, log := filepath.Join(dir, "web.pcap"), filepath.Join(dir, "tls.log")
-			for path, b := range map[string][]byte{name: pcap.Bytes(), log: keyLog.Bytes()} {
+			for path, b := range map[string][]byte{name: pcap, log: keyLog.Bytes()} {
 				if err := os.WriteFile(path, b, 0o600); err != nil {
 					t.Fatal(err)
 				}

@@ -46,6 +46,30 @@ type tlsPair struct {
 	mu             sync.Mutex
 }
 
+// signedChain is a capture of the whole chain, its HTTP wrapped.
+func signedChain(t *testing.T, wrap func(s *Stream, up bool, b []byte) []TLSWrite) (*Scene, []byte) {
+	t.Helper()
+	sys, err := NewSystem(Options{Seed: 21, Users: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pcap bytes.Buffer
+	c, err := sys.Capture(&pcap, ethernet())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.wrapTLS = wrap
+	scenario, err := ScenarioByName("chain-signed")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.turns([]Scenario{scenario})
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return c, pcap.Bytes()
+}
+
 // TestChainTLS wraps every HTTP connection of the chain in TLS: with the key log alone, the capture opens to its end.
 func TestChainTLS(t *testing.T) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -59,17 +83,8 @@ func TestChainTLS(t *testing.T) {
 	}
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		var keyLog bytes.Buffer
-		sys, err := NewSystem(Options{Seed: 21, Users: 1})
-		if err != nil {
-			t.Fatal(err)
-		}
-		var pcap bytes.Buffer
-		c, err := sys.Capture(&pcap, ethernet())
-		if err != nil {
-			t.Fatal(err)
-		}
 		pairs := map[*Stream]*tlsPair{}
-		c.wrapTLS = func(s *Stream, up bool, b []byte) []TLSWrite {
+		c, pcap := signedChain(t, func(s *Stream, up bool, b []byte) []TLSWrite {
 			p := pairs[s]
 			if p == nil {
 				p = &tlsPair{}
@@ -95,17 +110,9 @@ func TestChainTLS(t *testing.T) {
 			out := p.log
 			p.log = nil
 			return out
-		}
-		scenario, err := ScenarioByName("chain-signed")
-		if err != nil {
-			t.Fatal(err)
-		}
-		c.turns([]Scenario{scenario})
-		if err := c.Close(); err != nil {
-			t.Fatal(err)
-		}
+		})
 		name := filepath.Join(t.TempDir(), "tls.pcap")
-		if err := os.WriteFile(name, pcap.Bytes(), 0o600); err != nil {
+		if err := os.WriteFile(name, pcap, 0o600); err != nil {
 			t.Fatal(err)
 		}
 		m, err := keys.Read("tls.log", keyLog.Bytes())

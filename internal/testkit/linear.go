@@ -52,7 +52,7 @@ func Linear(t *testing.T, loads []Load) {
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("%s, %d: %v\n%s", name, size, err, out)
 		}
-		total, err := blocks(profile)
+		total, err := Blocks(profile)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -61,19 +61,26 @@ func Linear(t *testing.T, loads []Load) {
 	none := work("", 0)
 	for _, l := range loads {
 		once, twice := work(l.Name, l.Size), work(l.Name, 2*l.Size)
-		ratio := float64(twice-none) / float64(max(once-none, 1))
-		t.Logf("%s: %d and %d blocks, %.2f", l.Name, once-none, twice-none, ratio)
-		switch {
-		case once-none < 200:
-			t.Errorf("%s: only %d blocks ran", l.Name, once-none)
-		case ratio > 2.4:
-			t.Errorf("%s: twice the input takes %.2f times the work", l.Name, ratio)
-		}
+		Grows(t, l.Name, none, once, twice)
 	}
 }
 
-// blocks adds the counts of a coverage profile.
-func blocks(profile string) (total int, err error) {
+// Grows fails when the work of twice the input is much more than twice that of once, each beyond the work of none; or when
+// there is too little of it to tell.
+func Grows(t *testing.T, name string, none, once, twice int) {
+	t.Helper()
+	ratio := float64(twice-none) / float64(max(once-none, 1))
+	t.Logf("%s: %d and %d blocks, %.2f", name, once-none, twice-none, ratio)
+	switch {
+	case once-none < 200:
+		t.Errorf("%s: only %d blocks ran", name, once-none)
+	case ratio > 2.4:
+		t.Errorf("%s: twice the input takes %.2f times the work", name, ratio)
+	}
+}
+
+// Blocks adds the counts of a coverage profile.
+func Blocks(profile string) (total int, err error) {
 	raw, err := os.ReadFile(profile)
 	if err != nil {
 		return 0, err

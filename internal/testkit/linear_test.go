@@ -15,7 +15,7 @@ func profile(t *testing.T, n, times int) {
 		t.Fatal(err)
 	}
 	for range times {
-		if total, err := blocks(name); err != nil || total != 7*n {
+		if total, err := Blocks(name); err != nil || total != 7*n {
 			t.Error(total, err)
 		}
 	}
