@@ -209,7 +209,7 @@ func (p *pipeline) read(src capture.Source) error {
 	if p.opt.Tap != nil {
 		cfg.Keep = p.opt.Tap.Message
 	}
-	cfg.Lend = p.opt.forgets()
+	cfg.Lend = p.opt.forgets(p.open != nil)
 	dec := flow.New(cfg, p)
 	p.dec = dec
 	p.opt.Monitor.begin(p, dec)
@@ -289,10 +289,11 @@ func (p *pipeline) tick(stop chan struct{}) {
 	}
 }
 
-// forgets tells whether nothing outlives a message but its printed form, so that its octets can serve others: no keys, no
-// sessions, nothing that looks on. A Sink has a record during its calls only.
-func (o *Options) forgets() bool {
-	return (o.Ring == nil || o.Dormant) && o.Tracker == nil && o.Checks == nil && o.Tap == nil && o.Units == nil && o.Explain == 0
+// forgets tells whether nothing outlives a message but its printed form, so that its octets can serve others: no keys, nothing
+// that looks on. A Sink has a record during its calls only. What a Tracker reads owns its memory; open says that records need
+// not wait for it whole.
+func (o *Options) forgets(open bool) bool {
+	return (o.Ring == nil || o.Dormant) && (open || o.Tracker == nil && o.Checks == nil) && o.Tap == nil && o.Units == nil && o.Explain == 0
 }
 
 // Unit takes one framed message from the flow decoder.

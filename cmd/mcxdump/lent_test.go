@@ -37,7 +37,8 @@ func TestLent(t *testing.T) {
 		if code := run(context.Background(), []string{"lab", "-w", name, "--seed", "3", "--bulk", kind, "--size", size}, nil, &errs, &errs); code != 0 {
 			t.Fatal(&errs)
 		}
-		for _, view := range [][]string{{"--workers", "3"}, {"--workers", "1", "-Y", "sip.method == PUBLISH"}, fields, {"-T", "fields", "-e", "sip.call_id", "-e", "sip.from.uri"}} {
+		for _, view := range [][]string{{"--workers", "3"}, {"--workers", "1", "-Y", "sip.method == PUBLISH"}, fields, {"-T", "fields", "-e", "sip.call_id", "-e", "sip.from.uri"},
+			{"--json", "--workers", "3"}, {"--tree", "--workers", "2"}, {"--json", "-Y", "sip.method == PUBLISH"}} {
 			view = append(view, name)
 			lent, kept := read(view...), read(append(view, "-w", filepath.Join(dir, "out.pcapng"))...)
 			if lent == kept && strings.Count(lent, "\n") > 50 {
