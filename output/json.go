@@ -3,6 +3,7 @@ package output
 import (
 	"bytes"
 	"encoding/json"
+	"math/bits"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,9 +23,10 @@ const (
 // repeated is put after the key of a member that, by its field, occurs once and came again on the wire.
 const repeated = "_repeated"
 
-type jsonFormat struct{}
+// jsonFormat without shapes is the plain road.
+type jsonFormat struct{ shapes *shapes }
 
-func newJSON(Options) (Format, error) { return jsonFormat{}, nil }
+func newJSON(Options) (Format, error) { return jsonFormat{newShapes()}, nil }
 
 // Needs is everything: JSON leaves nothing out.
 func (jsonFormat) Needs() record.Want { return record.All() }
@@ -36,14 +38,14 @@ func (f jsonFormat) Append(dst []byte, r *record.Record) []byte {
 }
 
 // AppendRoots appends members.
-func (jsonFormat) AppendRoots(dst []byte, r *record.Record) []byte {
-	e := encoder{r: r, keys: loadKeys()}
+func (f jsonFormat) AppendRoots(dst []byte, r *record.Record) []byte {
+	e := encoder{r: r, keys: loadKeys(), shapes: f.shapes}
 	return e.members(dst, 0, len(r.Nodes), e.keys.top, true)
 }
 
 // AppendOpen appends the record as one line of JSON; members may follow those of its tree.
-func (jsonFormat) AppendOpen(dst []byte, r *record.Record) (out []byte, at int) {
-	e := encoder{r: r, keys: loadKeys()}
+func (f jsonFormat) AppendOpen(dst []byte, r *record.Record) (out []byte, at int) {
+	e := encoder{r: r, keys: loadKeys(), shapes: f.shapes}
 	dst = append(dst, `{"schema":"`+record.Schema+`","record":`...)
 	dst = appendJSONString(dst, r.Type.String())
 	if r.Number != 0 {
@@ -235,6 +237,10 @@ type encoder struct {
 	// careful says that a name came twice in an object of this record: from then on each object is looked through before
 	// it is written, so that objects in one another are not written again and again.
 	careful bool
+
+	shapes *shapes // nil for the plain road alone
+	tries  int     // stretches that were compared with shapes
+	watch  *shaper // while a shape is made
 }
 
 func (e *encoder) key(f *record.Field) *fieldKey {
@@ -319,6 +325,7 @@ func (e *encoder) regular(first, end int, reserved []uint64) bool {
 // irregular gathers equal names first, so that no object has the same member twice. What repeats although its field is
 // not a list, or would hide a fixed member, goes to an array under the name with "_repeated" after it.
 func (e *encoder) irregular(dst []byte, first, end int, reserved []uint64, comma bool) []byte {
+	e.disorder()
 	type group struct {
 		key   string
 		list  bool
@@ -400,9 +407,10 @@ func (e *encoder) value(dst []byte, j int) []byte {
 	end := int(n.End)
 	switch n.Field.Kind {
 	case record.Object:
-		dst = append(dst, '{')
-		dst = e.members(dst, j+1, end, nil, false)
-		return append(dst, '}')
+		if end-j >= shapeMin && e.shapes != nil {
+			return e.shaped(dst, j)
+		}
+		return e.object(dst, j)
 	case record.Map:
 		dst = append(dst, '{')
 		dst = e.entries(dst, j+1, end)
@@ -410,35 +418,134 @@ func (e *encoder) value(dst []byte, j int) []byte {
 	case record.Protected:
 		return e.protected(dst, j)
 	}
-	return appendScalar(dst, n, n.Field.Kind)
+	return e.scalar(dst, j, n.Field.Kind)
+}
+
+func (e *encoder) object(dst []byte, j int) []byte {
+	dst = append(dst, '{')
+	dst = e.members(dst, j+1, int(e.r.Nodes[j].End), nil, false)
+	return append(dst, '}')
+}
+
+// scalar appends the value of node j, and shows it to whoever makes a shape.
+func (e *encoder) scalar(dst []byte, j int, k record.Kind) []byte {
+	from := len(dst)
+	n := &e.r.Nodes[j]
+	dst = appendScalar(dst, n, k)
+	if e.watch == nil {
+		return dst
+	}
+	plain := n.Flags&incomplete == 0
+	switch {
+	case plain && (k == record.String || k == record.Addr):
+		e.watch.mark(from+1, len(dst)-1, j, pieceText)
+	case plain && k == record.Octets:
+		e.watch.mark(from+1, len(dst)-1, j, pieceHex)
+	case k == record.Uint:
+		e.watch.mark(from, len(dst), j, pieceUint)
+	default:
+		e.watch.mark(from, len(dst), j, pieceScalar)
+	}
+	return dst
+}
+
+// shaped appends an object by its shape where that is known, or remembers it.
+func (e *encoder) shaped(dst []byte, j int) []byte {
+	if e.watch != nil || e.tries >= shapeTries {
+		return e.object(dst, j)
+	}
+	e.tries++
+	slot, nodes, s := e.shapes.find(e.r.Nodes, j)
+	if s != nil {
+		return e.fill(dst, s, nodes)
+	}
+	if slot < 0 || e.careful {
+		return e.object(dst, j)
+	}
+	from := len(dst)
+	e.watch = &shaper{}
+	dst = e.object(dst, j)
+	if !e.careful { // no name came twice
+		e.shapes.keep(slot, e.watch.shape(dst[from:], from, nodes, j, anyClass))
+	}
+	e.watch = nil
+	return dst
+}
+
+func anyClass(*record.Node) textClass { return anyText }
+
+// fill writes the values of nodes into their shape.
+func (e *encoder) fill(dst []byte, s *shape, nodes []record.Node) []byte {
+	at := len(dst)
+	dst = dst[:cap(dst)]
+	for i := range s.pieces {
+		p := &s.pieces[i]
+		n := &nodes[p.node]
+		dst = s.begin(dst, at, p, n)
+		at += p.size
+		switch p.form {
+		case pieceText:
+			if copyPlain(dst[at:], n.Str, '"') {
+				at += len(n.Str)
+				continue
+			}
+			dst = appendJSONText(dst[:at], n.Str)
+		case pieceHex:
+			dst = appendHex(dst[:at], n.Str)
+		case pieceUint:
+			if uint64(n.Num) < 10 {
+				dst[at] = '0' + byte(n.Num)
+				at++
+				continue
+			}
+			dst = strconv.AppendUint(dst[:at], uint64(n.Num), 10)
+		case pieceProtection:
+			dst = e.protection(dst[:at], n)
+		default:
+			dst = appendScalar(dst[:at], n, kindOf(n))
+		}
+		at = len(dst)
+		dst = dst[:cap(dst)]
+	}
+	return append(dst[:at], s.tail()...)
 }
 
 func (e *encoder) protected(dst []byte, j int) []byte {
 	n := &e.r.Nodes[j]
-	if p := e.r.Protection(n); p != nil {
-		if p.Encrypted {
-			dst = append(dst, `{"protection":"encrypted","state":`...)
-		} else {
-			dst = append(dst, `{"protection":"none","state":`...)
-		}
-		dst = appendJSONString(dst, p.State.String())
-		dst = appendMember(dst, `,"reason":`, p.Reason.String())
-		dst = appendMember(dst, `,"variant":`, p.Variant)
-		dst = appendMember(dst, `,"key_id":`, p.KeyID)
-		dst = appendMember(dst, `,"algorithm":`, p.Algorithm)
-		dst = appendMember(dst, `,"integrity":`, integrity(p))
-	} else {
-		dst = append(dst, `{"protection":"none","state":"clear"`...)
+	dst = append(dst, '{')
+	from := len(dst)
+	dst = e.protection(dst, n)
+	if e.watch != nil {
+		e.watch.mark(from, len(dst), j, pieceProtection)
 	}
 	k := n.Field.Of
 	switch {
 	case k == record.Object || k == record.Map || k == record.Protected:
 	case hasText(n, k):
 		dst = append(dst, `,"value":`...)
-		dst = appendScalar(dst, n, k)
+		dst = e.scalar(dst, j, k)
 	}
 	dst = e.members(dst, j+1, int(n.End), e.keys.protected, true)
 	return append(dst, '}')
+}
+
+// protection appends the members that say what is known of a node's protection.
+func (e *encoder) protection(dst []byte, n *record.Node) []byte {
+	p := e.r.Protection(n)
+	if p == nil {
+		return append(dst, `"protection":"none","state":"clear"`...)
+	}
+	if p.Encrypted {
+		dst = append(dst, `"protection":"encrypted","state":`...)
+	} else {
+		dst = append(dst, `"protection":"none","state":`...)
+	}
+	dst = appendJSONString(dst, p.State.String())
+	dst = appendMember(dst, `,"reason":`, p.Reason.String())
+	dst = appendMember(dst, `,"variant":`, p.Variant)
+	dst = appendMember(dst, `,"key_id":`, p.KeyID)
+	dst = appendMember(dst, `,"algorithm":`, p.Algorithm)
+	return appendMember(dst, `,"integrity":`, integrity(p))
 }
 
 // integrity is the second axis of protection in one word.
@@ -480,6 +587,7 @@ func (e *encoder) entries(dst []byte, first, end int) []byte {
 			}
 			if !after {
 				after = true
+				e.disorder()
 				dst = append(dst, 0)
 				copy(dst[at+1:], dst[at:])
 				dst[at] = '['
@@ -505,7 +613,15 @@ func (e *encoder) fewEntries(first, end int) bool {
 	return true
 }
 
+// disorder says that values are not written in the order of their nodes, each once and in its place.
+func (e *encoder) disorder() {
+	if e.watch != nil {
+		e.watch.broken = true
+	}
+}
+
 func (e *encoder) manyEntries(dst []byte, first, end int) []byte {
+	e.disorder()
 	var order []string
 	groups := map[string][]int{}
 	for j := first; j < end; j = e.next(j) {
@@ -562,10 +678,7 @@ func appendScalar(dst []byte, n *record.Node, k record.Kind) []byte {
 	case record.Bool:
 		return strconv.AppendBool(dst, n.Num != 0)
 	case record.Octets:
-		dst = append(dst, '"')
-		for i := 0; i < len(n.Str); i++ {
-			dst = append(dst, hexDigits[n.Str[i]>>4], hexDigits[n.Str[i]&15])
-		}
+		dst = appendHex(append(dst, '"'), n.Str)
 		dst = appendMarks(dst, n)
 		return append(dst, '"')
 	case record.Time:
@@ -582,6 +695,27 @@ func appendScalar(dst []byte, n *record.Node, k record.Kind) []byte {
 	}
 	return dst
 }
+
+// appendHex appends octets as lower-case hex digits.
+func appendHex(dst []byte, s string) []byte {
+	at := len(dst)
+	dst = slices.Grow(dst, 2*len(s))[:at+2*len(s)]
+	to := dst[at:]
+	for i := 0; i < len(s) && len(to) >= 2; i++ {
+		d := hexPairs[s[i]]
+		to[0], to[1] = byte(d), byte(d>>8)
+		to = to[2:]
+	}
+	return dst
+}
+
+// hexPairs[c] is an octet's digits, the first one in the lower half.
+var hexPairs = func() (t [256]uint16) {
+	for c := range t {
+		t[c] = uint16(hexDigits[c>>4]) | uint16(hexDigits[c&15])<<8
+	}
+	return
+}()
 
 // appendMarks says what is missing from a value, unless the value says so itself.
 func appendMarks(dst []byte, n *record.Node) []byte {
@@ -650,13 +784,15 @@ var jsonPlain = func() (t [256]bool) {
 // (DEL, C1, U+2028, bidirectional controls ...), so that a line may be shown on a terminal; an octet that is not UTF-8
 // becomes U+FFFD. < > & stay as they are.
 func appendJSONString(dst []byte, s string) []byte {
+	return append(appendJSONText(append(dst, '"'), s), '"')
+}
+
+// appendJSONText appends what stands between the quotes of a JSON string.
+func appendJSONText(dst []byte, s string) []byte {
 	i := jsonRun(s, 0)
 	if i == len(s) {
-		dst = append(dst, '"')
-		dst = append(dst, s...)
-		return append(dst, '"')
+		return append(dst, s...)
 	}
-	dst = append(dst, '"')
 	start := 0
 	for i < len(s) {
 		r, n := rune(s[i]), 1
@@ -672,39 +808,20 @@ func appendJSONString(dst []byte, s string) []byte {
 		start = i + n
 		i = jsonRun(s, start)
 	}
-	dst = append(dst, s[start:]...)
-	return append(dst, '"')
+	return append(dst, s[start:]...)
 }
 
-// jsonRun skips octets that stand for themselves in a JSON string from i on, eight at a time as long as none of them may
-// be another (a borrow from a neighbour may make it look so too, which costs time only).
+// jsonRun skips octets that stand for themselves in a JSON string from i on, eight at a time.
 func jsonRun(s string, i int) int {
-	for i+8 <= len(s) {
-		if !jsonWord(s[i : i+8]) {
-			for jsonPlain[s[i]] {
-				if i++; i == len(s) {
-					break
-				}
-			}
-			return i
+	for ; i+8 <= len(s); i += 8 {
+		if odd := oddOctets(word(s[i:]), '"'); odd != 0 {
+			return i + bits.TrailingZeros64(odd)/8
 		}
-		i += 8
-	}
-	if i < len(s) && len(s) >= 8 && jsonWord(s[len(s)-8:]) {
-		return len(s)
 	}
 	for i < len(s) && jsonPlain[s[i]] {
 		i++
 	}
 	return i
-}
-
-// jsonWord reports whether eight octets surely stand for themselves.
-func jsonWord(t string) bool {
-	x := uint64(t[0]) | uint64(t[1])<<8 | uint64(t[2])<<16 | uint64(t[3])<<24 |
-		uint64(t[4])<<32 | uint64(t[5])<<40 | uint64(t[6])<<48 | uint64(t[7])<<56
-	const ones, tops = 0x0101010101010101, 0x8080808080808080
-	return (x|(x-ones*0x20)|(x^ones*'"'-ones)|(x^ones*'\\'-ones)|(x^ones*0x7f-ones))&tops == 0
 }
 
 // appendJSONRune appends one character that cannot stand for itself.

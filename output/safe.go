@@ -1,6 +1,8 @@
 package output
 
 import (
+	"encoding/binary"
+	"math/bits"
 	"strconv"
 	"unicode/utf8"
 )
@@ -43,13 +45,12 @@ func isSafe(s string) bool {
 	return true
 }
 
-// plainRun skips octets that stand for themselves from i on, eight at a time as long as none of them may be another.
+// plainRun skips octets that stand for themselves from i on, eight at a time.
 func plainRun(s string, i int) int {
-	for i+8 <= len(s) && plainWord(s[i:i+8]) {
-		i += 8
-	}
-	if i < len(s) && i+8 > len(s) && len(s) >= 8 && plainWord(s[len(s)-8:]) {
-		return len(s)
+	for ; i+8 <= len(s); i += 8 {
+		if odd := oddOctets(word(s[i:]), '\\'); odd != 0 {
+			return i + bits.TrailingZeros64(odd)/8
+		}
 	}
 	for i < len(s) && plain[s[i]] {
 		i++
@@ -57,12 +58,53 @@ func plainRun(s string, i int) int {
 	return i
 }
 
-// plainWord reports whether eight octets surely stand for themselves.
-func plainWord(t string) bool {
-	x := uint64(t[0]) | uint64(t[1])<<8 | uint64(t[2])<<16 | uint64(t[3])<<24 |
-		uint64(t[4])<<32 | uint64(t[5])<<40 | uint64(t[6])<<48 | uint64(t[7])<<56
+// word is the first eight octets of a text.
+func word(s string) uint64 {
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+}
+
+// half is the first four octets of a text.
+func half(s string) uint64 {
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24
+}
+
+// oddOctets marks, by their highest bits, those of eight octets that are not printable ASCII, or a backslash, or odd. Above the
+// first one others may be marked too.
+func oddOctets(x uint64, odd byte) uint64 {
 	const ones, tops = 0x0101010101010101, 0x8080808080808080
-	return (x|(x-ones*0x20)|(x^ones*'\\'-ones)|(x^ones*0x7f-ones))&tops == 0
+	return (x | (x - ones*0x20) | (x ^ ones*uint64(odd) - ones) | (x ^ ones*'\\' - ones) | (x + ones)) & tops
+}
+
+// copyPlain copies s to the beginning of dst, which is at least as long, and reports whether it is printable ASCII without a
+// backslash and without odd; otherwise nothing can be said of what is there now.
+func copyPlain(dst []byte, s string, odd byte) bool {
+	dst = dst[:len(s)]
+	switch {
+	case len(s) >= 8:
+		marks := uint64(0)
+		for to, rest := dst, s; len(rest) >= 8; to, rest = to[8:], rest[8:] {
+			x := word(rest)
+			marks |= oddOctets(x, odd)
+			binary.LittleEndian.PutUint64(to, x)
+		}
+		x := word(s[len(s)-8:])
+		binary.LittleEndian.PutUint64(dst[len(s)-8:], x)
+		return marks|oddOctets(x, odd) == 0
+	case len(s) >= 4:
+		x, y := half(s), half(s[len(s)-4:])
+		binary.LittleEndian.PutUint32(dst, uint32(x))
+		binary.LittleEndian.PutUint32(dst[len(s)-4:], uint32(y))
+		return oddOctets(x|y<<32, odd) == 0
+	}
+	for i := range len(s) {
+		c := s[i]
+		if !plain[c] || c == odd {
+			return false
+		}
+		dst[i] = c
+	}
+	return true
 }
 
 // AppendSafe appends Safe(s).

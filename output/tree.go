@@ -12,9 +12,18 @@ import (
 )
 
 // treeFormat shows every node in Wireshark's manner: a line for the record, then one line a node.
-type treeFormat struct{ o Options }
+type treeFormat struct {
+	o      Options
+	shapes *shapes // nil for the plain road alone
+}
 
-func newTree(o Options) (Format, error) { return &treeFormat{o}, nil }
+func newTree(o Options) (Format, error) {
+	t := &treeFormat{o: o}
+	if !o.Hex { // octet ranges are never the same
+		t.shapes = newShapes()
+	}
+	return t, nil
+}
 
 // Needs is everything.
 func (t *treeFormat) Needs() record.Want { return record.All() }
@@ -28,14 +37,101 @@ func (t *treeFormat) Append(dst []byte, r *record.Record) []byte {
 // AppendRoots appends the lines of a tree without its head.
 func (t *treeFormat) AppendRoots(dst []byte, r *record.Record) []byte {
 	w := treeWriter{dst: dst, o: &t.o, r: r}
-	w.roots()
+	w.roots(t.shapes)
 	return w.dst
 }
 
-func (w *treeWriter) roots() {
-	for j := 0; j < len(w.r.Nodes); j = max(int(w.r.Nodes[j].End), j+1) {
-		w.node(j, 1)
+func (w *treeWriter) roots(t *shapes) {
+	if w.at != nil || w.r.Type != record.Message {
+		t = nil // findings stand between the nodes
 	}
+	for j := 0; j < len(w.r.Nodes); j = max(int(w.r.Nodes[j].End), j+1) {
+		if t == nil || !w.shaped(t, j) {
+			w.node(j, 1)
+		}
+	}
+}
+
+// shaped appends a root by its shape where that is known, or remembers it. It returns false when nothing was written.
+func (w *treeWriter) shaped(t *shapes, j int) bool {
+	slot, nodes, s := t.find(w.r.Nodes, j)
+	if s != nil {
+		return w.fill(s, nodes)
+	}
+	if slot < 0 {
+		return false
+	}
+	from := len(w.dst)
+	w.watch = &shaper{}
+	w.node(j, 1)
+	t.keep(slot, w.watch.shape(w.dst[from:], from, nodes, j, layoutClass))
+	w.watch = nil
+	return true
+}
+
+// kindOf is the kind of a node's value.
+func kindOf(n *record.Node) record.Kind {
+	if n.Field.Kind == record.Protected {
+		return n.Field.Of
+	}
+	return n.Field.Kind
+}
+
+// layoutClass is the class of a text that decides about more than the place where it stands.
+func layoutClass(n *record.Node) textClass {
+	if k := kindOf(n); container(k) || k == record.String && slices.Contains(labels[:], n.Field.Key()) {
+		return classOf(n.Str)
+	}
+	return anyText
+}
+
+// fill writes the values of nodes into their shape. It returns false, with nothing written, where a value takes several lines.
+func (w *treeWriter) fill(s *shape, nodes []record.Node) bool {
+	from := len(w.dst)
+	at, dst := from, w.dst[:cap(w.dst)]
+	for i := range s.pieces {
+		p := &s.pieces[i]
+		n := &nodes[p.node]
+		dst = s.begin(dst, at, p, n)
+		at += p.size
+		if p.form == pieceText && copyPlain(dst[at:], n.Str, '\\') {
+			at += len(n.Str)
+			continue
+		}
+		w.dst = dst[:at]
+		if !w.piece(n, p.form) {
+			w.dst = w.dst[:from]
+			return false
+		}
+		at, dst = len(w.dst), w.dst[:cap(w.dst)]
+	}
+	w.dst = append(dst[:at], s.tail()...)
+	return true
+}
+
+// piece writes a value as the plain road does, or returns false.
+func (w *treeWriter) piece(n *record.Node, form pieceForm) bool {
+	switch form {
+	case pieceProtection:
+		w.protection(w.r.Protection(n), n.Flags&record.HasValue != 0)
+		return true
+	case pieceText, pieceLabel:
+		w.wire(n.Str)
+		w.dst = appendMarks(w.dst, n)
+		return strings.IndexByte(n.Str, '\n') < 0
+	}
+	return w.value(n, kindOf(n)) == ""
+}
+
+// mark shows what was written from an offset on to whoever makes a shape.
+func (w *treeWriter) mark(from, j int, form pieceForm) {
+	if w.watch == nil {
+		return
+	}
+	if (form == pieceText || form == pieceLabel) && strings.IndexByte(w.r.Nodes[j].Str, '\n') >= 0 {
+		w.watch.broken = true
+	}
+	w.watch.mark(from, len(w.dst), j, form)
 }
 
 // AppendOpen appends the record's lines and an empty line; further nodes belong before the findings without a place.
@@ -43,7 +139,7 @@ func (t *treeFormat) AppendOpen(dst []byte, r *record.Record) (out []byte, at in
 	w := treeWriter{dst: dst, o: &t.o, r: r}
 	w.head()
 	w.placeFindings()
-	w.roots()
+	w.roots(t.shapes)
 	at = len(w.dst)
 	for i := range r.Findings {
 		if w.at == nil || w.at[i] < 0 {
@@ -63,6 +159,8 @@ type treeWriter struct {
 	o   *Options
 	r   *record.Record
 	at  []int // for each finding the node below which it is shown, or -1
+
+	watch *shaper // while a shape is made
 }
 
 // maxIndent bounds the indentation, not the depth.
@@ -281,19 +379,26 @@ func (w *treeWriter) node(j, depth int) {
 		w.plain()
 	}
 	var block string
-	k := n.Field.Kind
-	if k == record.Protected {
-		k = n.Field.Of
-	}
+	k := kindOf(n)
 	if n.Flags&(record.HasValue|record.Withheld) != 0 && !(container(k) && n.Str == "") {
 		w.str(": ")
+		from := len(w.dst)
 		block = w.value(n, k)
+		if form := pieceScalar; w.watch != nil {
+			if n.Flags&incomplete == 0 && (k == record.String || k == record.Addr) {
+				form = pieceText
+			}
+			w.mark(from, j, form)
+			w.watch.broken = w.watch.broken || block != ""
+		}
 	}
 	if k == record.Object && n.Field.List && n.Str == "" {
 		w.label(j)
 	}
 	if n.Field.Kind == record.Protected {
+		from := len(w.dst)
 		w.protection(w.r.Protection(n), n.Flags&record.HasValue != 0)
+		w.mark(from, j, pieceProtection)
 	}
 	if generated {
 		w.str("]")
@@ -354,18 +459,28 @@ func (w *treeWriter) pair(j int) (name, value *record.Node) {
 
 func (w *treeWriter) pairLine(j int, name, value *record.Node, depth int) {
 	w.sgr(bold)
+	from := len(w.dst)
 	w.wire(name.Str)
+	w.mark(from, j+1, pieceText)
+	if w.watch != nil && name.Flags&incomplete != 0 {
+		w.watch.broken = true // marks follow behind the name's colour
+	}
 	w.plain()
 	w.dst = appendMarks(w.dst, name)
 	w.str(": ")
+	from = len(w.dst)
 	w.wire(value.Str)
 	w.dst = appendMarks(w.dst, value)
+	w.mark(from, j+2, pieceLabel)
 	w.octets(&w.r.Nodes[j])
 	w.str("\n")
 	for k := range 3 {
 		w.findingsAt(j+k, depth+1)
 	}
 }
+
+// maxLabel is the length of a text that may tell an object from others.
+const maxLabel = 200
 
 // labels are the members by which one object of a list is told from the others, best first.
 var labels = [...]string{"name", "path", "uri", "id"}
@@ -375,7 +490,7 @@ func (w *treeWriter) label(j int) {
 	best, node := len(labels), -1
 	for c := j + 1; c < int(w.r.Nodes[j].End) && best > 0; c = max(int(w.r.Nodes[c].End), c+1) {
 		n := &w.r.Nodes[c]
-		if n.Field.Kind != record.String || n.Flags&record.HasValue == 0 || n.Str == "" || len(n.Str) > 200 {
+		if n.Field.Kind != record.String || n.Flags&record.HasValue == 0 || n.Str == "" || len(n.Str) > maxLabel {
 			continue
 		}
 		if i := slices.Index(labels[:best], n.Field.Key()); i >= 0 {
@@ -385,8 +500,10 @@ func (w *treeWriter) label(j int) {
 	if node >= 0 {
 		n := &w.r.Nodes[node]
 		w.str(": ")
+		from := len(w.dst)
 		w.wire(n.Str)
 		w.dst = appendMarks(w.dst, n)
+		w.mark(from, node, pieceLabel)
 	}
 }
 
