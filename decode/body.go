@@ -35,6 +35,10 @@ type BodyType struct {
 	Look func(data []byte) bool
 	// Dissect adds the body's nodes. It never fails: what is wrong becomes a finding.
 	Dissect func(c *Context, p *Part)
+
+	// plans is set where Dissect reads one XML document and asks all it wants to know of it of its xmlDoc. What else its
+	// words depend on it tells by unplanned.
+	plans bool
 }
 
 var bodyTypes []*BodyType

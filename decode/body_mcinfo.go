@@ -298,6 +298,7 @@ func init() {
 			Types:   []string{"application/vnd.3gpp." + s.name + "-info+xml"},
 			Roots:   []string{s.space + " " + s.root},
 			Dissect: func(c *Context, p *Part) { dissectInfo(c, p, s) },
+			plans:   true,
 		})
 	}
 }
@@ -510,6 +511,9 @@ func (r *infoRun) element(d *xmlDoc, k int32, e *infoElement) {
 // value finds the value child below a node, or bare text in its stead, and shows it. Node 0 is a decrypted content.
 func (r *infoRun) value(d *xmlDoc, k int32, e *infoElement, prot record.Protection, sd *sealedData, strict bool) {
 	s := r.s
+	if e.kind == infoToken {
+		d.unplanned() // the time of the message counts
+	}
 	v, count, other := int32(0), 0, false
 	for c := range d.kids(k) {
 		switch name := string(d.nodes[c].local); {

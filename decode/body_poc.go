@@ -27,7 +27,7 @@ var (
 )
 
 func init() {
-	registerBody(BodyType{Name: "poc-settings", Types: []string{"application/poc-settings+xml"}, Roots: []string{nsPoC + " poc-settings"}, Dissect: dissectPoC})
+	registerBody(BodyType{Name: "poc-settings", Types: []string{"application/poc-settings+xml"}, Roots: []string{nsPoC + " poc-settings"}, Dissect: dissectPoC, plans: true})
 }
 
 // pocOrder is the place of an element in an entity.
@@ -96,8 +96,11 @@ func (c *Context) pocEntity(d *xmlDoc, n int32, space []byte) (words string) {
 	p := d.p
 	self := len(c.B.R.Nodes)
 	built := c.B.Open(pocEntity, d.place(n))
-	if a, ok := d.attrOf(n, "id"); ok {
-		c.put(pocID, a.Value, d.attrPlace(a))
+	if k := d.attr(n, "id"); k >= 0 {
+		if c.B.Wants(pocID) {
+			a := d.attrAt(k)
+			c.put(pocID, a.Value, d.attrPlace(a))
+		}
 	} else {
 		c.Find("PUB-26", record.Error, "RFC 4354 6.1", "poc-settings document invalid: entity has no id", p, pocID, d.place(n))
 	}

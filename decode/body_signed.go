@@ -38,7 +38,7 @@ func init() {
 	for _, s := range infoServices {
 		roots = append(roots, "urn:3gpp:ns:"+s.name+"SignedDoc:1.0 signatures")
 	}
-	registerBody(BodyType{Name: "mcptt-signed", Types: []string{"application/vnd.3gpp.mcptt-signed+xml", "application/vnd.3gpp.mc*-signed+xml"}, Roots: roots, Dissect: dissectSigned})
+	registerBody(BodyType{Name: "mcptt-signed", Types: []string{"application/vnd.3gpp.mcptt-signed+xml", "application/vnd.3gpp.mc*-signed+xml"}, Roots: roots, Dissect: dissectSigned, plans: true})
 }
 
 func dissectSigned(c *Context, p *Part) {
@@ -84,12 +84,12 @@ func dissectSigned(c *Context, p *Part) {
 	c.Say(c.join(words...))
 }
 
-// octets64 is decode64 for octets that may not be wanted; then it only tells whether there are any.
-func (c *Context) octets64(b []byte, wanted bool) ([]byte, bool) {
+// octets64 decodes the base64 in an element; when it is not wanted it only tells whether it is any.
+func (d *xmlDoc) octets64(n int32, wanted bool) ([]byte, bool) {
 	if wanted {
-		return decode64(b)
+		return decode64(d.raw(n))
 	}
-	_, ok := length64(b)
+	_, ok := d.length64(n, 0)
 	return nil, ok
 }
 
@@ -149,7 +149,7 @@ func (c *Context) signature(d *xmlDoc, n int32, run *signedRun) {
 		}
 	}
 	if k := d.child(n, nsXMLSig, "SignatureValue"); k != 0 {
-		if raw, ok := c.octets64(d.raw(k), c.B.Wants(sigValue)); ok {
+		if raw, ok := d.octets64(k, c.B.Wants(sigValue)); ok {
 			c.B.Str(sigValue, text(raw), d.content(k))
 		} else if d.whole(k) {
 			c.Find("XML-11", record.Error, "XML Signature 4.3", "value outside its type: SignatureValue is not base64", p, sigValue, d.content(k))
@@ -203,7 +203,11 @@ func (c *Context) reference(d *xmlDoc, n int32, run *signedRun, ref *xmlsec.Refe
 	c.B.Open(sigRefs, d.place(n))
 	defer c.B.Close()
 	var target *Part
-	if a, ok := d.attrOf(n, "URI"); ok {
+	if k := d.attr(n, "URI"); k >= 0 {
+		if d.run != nil {
+			d.run.body(c, d, k)
+		}
+		a := d.value(k)
 		c.put(sigRefURI, a.Value, d.attrPlace(a))
 		target = c.byContentID(a.Value)
 	}
@@ -220,7 +224,7 @@ func (c *Context) reference(d *xmlDoc, n int32, run *signedRun, ref *xmlsec.Refe
 	var want []byte
 	if k := d.child(n, nsXMLSig, "DigestValue"); k != 0 {
 		var ok bool
-		if want, ok = c.octets64(d.raw(k), c.B.Wants(sigList)); !ok {
+		if want, ok = d.octets64(k, c.B.Wants(sigList)); !ok {
 			want = nil
 		}
 		if !ok && d.whole(k) {

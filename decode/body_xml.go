@@ -22,6 +22,7 @@ type xmlDoc struct {
 	valAt [][2]int32         // of each attribute's value
 	shift []int32            // how far what lies behind each slot of the template has moved
 	t     *xmlTemplate       // nil for a document that was read
+	run   *planRun           // is told what is asked of the values; nil but when a plan is made
 	own   [][]byte           // texts that had to be put together, and values of attributes that had to be decoded
 	scope []xmlpull.Binding  // in scope outside the document: of the element whose content it is
 	err   *xmlpull.Error
@@ -77,9 +78,9 @@ func (c *Context) readXML(p *Part) *xmlDoc { return c.readXMLScope(p, nil, false
 func (c *Context) readXMLScope(p *Part, scope []xmlpull.Binding, content bool) *xmlDoc {
 	d := xmlDocs.Get().(*xmlDoc)
 	d.p, d.scope = p, scope
-	if content || c.xml == nil || c.opt != nil && c.opt.Limits.XMLOctets > 0 && len(p.Data) > c.opt.Limits.XMLOctets {
+	if content || c.xml == nil {
 		d.read(c, scope, content)
-	} else if !c.xml.read(d) {
+	} else if !c.xml.read(c, d) {
 		d.read(c, nil, false)
 		c.xml.learn(c, d)
 	}
@@ -101,7 +102,7 @@ func (d *xmlDoc) read(c *Context, scope []xmlpull.Binding, content bool) {
 	size := int32(len(p.Data))
 	nodes, at := append(d.mine.nodes[:0], xmlNode{parent: -1}), append(d.mine.at[:0], [xmlPlaces]int32{xmlInEnd: size, xmlEnd: size})
 	attrs, valAt := d.mine.attrs[:0], d.mine.valAt[:0]
-	d.t, d.own = nil, d.own[:0]
+	d.t, d.run, d.own = nil, nil, d.own[:0]
 	cur := int32(0)
 	for d.r.Next() {
 		ev := d.r.Event()
@@ -176,6 +177,14 @@ func (d *xmlDoc) pos(n int32, what int) int {
 
 // raw is the character data of an element with the white space around it.
 func (d *xmlDoc) raw(n int32) []byte {
+	if d.run != nil {
+		d.run.text(d, n)
+	}
+	return d.octets(n)
+}
+
+// octets is raw for those who ask the question themselves.
+func (d *xmlDoc) octets(n int32) []byte {
 	switch nd := &d.nodes[n]; {
 	case nd.exact:
 		from, to := d.pos(n, xmlTextOff), d.pos(n, xmlTextEnd)
@@ -188,6 +197,14 @@ func (d *xmlDoc) raw(n int32) []byte {
 
 // attrAt is the value of an attribute.
 func (d *xmlDoc) attrAt(k int32) xmlAttr {
+	if d.run != nil {
+		d.run.attr(d, k)
+	}
+	return d.value(k)
+}
+
+// value is attrAt for those who ask the question themselves.
+func (d *xmlDoc) value(k int32) xmlAttr {
 	v := &d.valAt[k]
 	off, end := int(v[0]), int(v[1])
 	if d.t != nil {
@@ -206,7 +223,7 @@ func (d *xmlDoc) free() {
 	if cap(d.mine.nodes) > 4096 || len(d.p.Data) > 64<<10 {
 		return
 	}
-	d.p, d.t, d.scope, d.err, d.nsErr = nil, nil, nil, nil, nil
+	d.p, d.t, d.run, d.scope, d.err, d.nsErr = nil, nil, nil, nil, nil, nil
 	clear(d.own)
 	xmlDocs.Put(d)
 }
@@ -262,12 +279,30 @@ func (d *xmlDoc) is(n int32, space, local string) bool {
 
 // attrOf finds an attribute without a name space.
 func (d *xmlDoc) attrOf(n int32, local string) (xmlAttr, bool) {
+	k := d.attr(n, local)
+	if k < 0 {
+		return xmlAttr{}, false
+	}
+	return d.attrAt(k), true
+}
+
+// attr is its index, -1 when there is none.
+func (d *xmlDoc) attr(n int32, local string) int32 {
 	for k := d.nodes[n].attr; k < d.nodes[n].attrEnd; k++ {
 		if a := &d.attrs[k]; !a.decl && len(a.prefix) == 0 && string(a.local) == local {
-			return d.attrAt(k), true
+			return k
 		}
 	}
-	return xmlAttr{}, false
+	return -1
+}
+
+// length64 is how many octets the character data of an element is base64 of. With fewer than least, or without being
+// that, it makes a difference.
+func (d *xmlDoc) length64(n int32, least int) (int, bool) {
+	if d.run != nil {
+		return d.run.base64(d, n, least)
+	}
+	return length64(d.octets(n))
 }
 
 // whole tells whether an element was read to its end; of one that was not, nothing is said to be missing or wrong.

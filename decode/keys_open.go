@@ -231,6 +231,7 @@ func (c *Context) verifySignature(d *xmlDoc, n, info int32, keyID string, run *s
 	if c.ring == nil && !d.hasTransforms(info) {
 		return nil, nil
 	}
+	d.unplanned()
 	if !run.asked {
 		run.asked = true
 		run.verify = c.verifier(d)

@@ -59,6 +59,7 @@ type worker struct {
 	want   record.Want
 	plain  bool     // want and skim where the ring is not asked
 	start  bool     // and lean
+	words  bool     // nothing but what is said of bodies may be wanted: no ring is asked, nothing looks at whole messages
 	lean   bool     // of the SIP header only the start line is wanted, as in one line a message
 	asleep bool     // it is not
 	policy *policy  // what service configurations said
@@ -90,6 +91,7 @@ func (w *worker) wake(on bool) {
 	if on {
 		w.b.Want, w.skim, w.lean = record.All(), false, false
 	}
+	w.words = !on && w.opt.Tracker == nil && w.opt.Checks == nil && w.opt.Explain == 0
 }
 
 // tracked is what is built when something looks at whole messages: everything, or what a tracker alone has use for.
@@ -407,8 +409,15 @@ func (w *worker) dissect(p *Part) {
 		w.embedded(p)
 		return
 	}
-	if t := bodyFor(p); t != nil {
+	t := bodyFor(p)
+	switch {
+	case t == nil:
+	case !t.plans || !w.words:
 		t.Dissect(&w.c, p)
+	case !w.xml.follow(&w.c, t, p):
+		w.xml.fresh = nil
+		t.Dissect(&w.c, p)
+		w.xml.makePlan(&w.c, t)
 	}
 }
 

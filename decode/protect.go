@@ -191,7 +191,7 @@ func (c *Context) encryptedData(d *xmlDoc, n int32) *sealedData {
 			s.cipher, ok = decode64(d.raw(v))
 			s.length = len(s.cipher)
 		} else {
-			s.length, ok = length64(d.raw(v))
+			s.length, ok = d.length64(v, 28)
 		}
 		switch {
 		case !d.whole(v):
@@ -219,6 +219,9 @@ func (c *Context) keyName(d *xmlDoc, info int32) string {
 	k := d.child(info, nsXMLSig, "KeyName")
 	if k == 0 {
 		return ""
+	}
+	if d.run != nil {
+		return d.run.keyID(c, d, k)
 	}
 	id := c.keyID(d.text(k))
 	if id == "" && d.whole(k) {

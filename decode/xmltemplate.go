@@ -19,6 +19,8 @@ type xmlTemplate struct {
 	valuePlaces [][2]uint16 // of each attribute: how many slots end before its value, and before the end of it
 	slots       []xmlSlot
 	used        uint64
+	plan        *xmlPlan // nil when there is none
+	misfits     int
 }
 
 // An xmlSlot is a value that may be another: the text of an element, or the value of an attribute, which ends with quote.
@@ -44,22 +46,51 @@ type xmlTemplates struct {
 	spent  int // of maxTemplateFund
 	misses int
 	shift  []int32
+
+	// What find found last, and in which octets: shift is for them.
+	hit     *xmlTemplate
+	hitData []byte
+
+	fresh    *xmlTemplate // learned last, until makePlan
+	patience int          // misfits before another document may be the template
+	run      *planRun     // for its documents
+}
+
+// find looks for the template of a document and leaves in x.shift how far the octets behind each slot have moved.
+func (x *xmlTemplates) find(c *Context, b []byte) *xmlTemplate {
+	if len(b) == 0 || len(b) > maxTemplateSize || c.opt != nil && c.opt.Limits.XMLOctets > 0 && len(b) > c.opt.Limits.XMLOctets {
+		return nil
+	}
+	if x.hit != nil && len(x.hitData) == len(b) && &x.hitData[0] == &b[0] {
+		t := x.hit
+		x.hit = nil
+		return t
+	}
+	x.hit = nil
+	for _, t := range x.list {
+		if x.match(t, b) {
+			x.hit, x.hitData = t, b
+			return t
+		}
+	}
+	return nil
+}
+
+// hits accounts for a document that a template was good for.
+func (x *xmlTemplates) hits(t *xmlTemplate) {
+	x.hit, x.hitData = nil, nil
+	x.clock++
+	t.used = x.clock
+	x.spent = max(x.spent-1, 0)
 }
 
 // read fills d, whose part is set, from a template. It returns false when none fits.
-func (x *xmlTemplates) read(d *xmlDoc) bool {
-	b := d.p.Data
-	if len(b) == 0 || len(b) > maxTemplateSize {
-		return false
-	}
-	for _, t := range x.list {
-		if x.match(t, b) {
-			x.clock++
-			t.used = x.clock
-			x.spent = max(x.spent-1, 0)
-			x.fill(t, d)
-			return true
-		}
+func (x *xmlTemplates) read(c *Context, d *xmlDoc) bool {
+	t := x.find(c, d.p.Data)
+	if t != nil {
+		x.hits(t)
+		x.fill(t, d)
+		return true
 	}
 	if x.misses++; x.misses%missesPerHit == 0 {
 		x.spent = max(x.spent-1, 0)
@@ -67,8 +98,7 @@ func (x *xmlTemplates) read(d *xmlDoc) bool {
 	return false
 }
 
-// match tells whether b is the template's document but for its values, and leaves in x.shift how far the octets behind
-// each slot have moved.
+// match tells whether b is the template's document but for its values. It sets x.shift.
 func (x *xmlTemplates) match(t *xmlTemplate, b []byte) bool {
 	shift := append(x.shift[:0], 0)
 	i, j := 0, 0 // in the template, in b
@@ -108,12 +138,13 @@ func (x *xmlTemplates) match(t *xmlTemplate, b []byte) bool {
 func (x *xmlTemplates) fill(t *xmlTemplate, d *xmlDoc) {
 	d.t, d.nodes, d.attrs, d.at, d.valAt = t, t.nodes, t.attrs, t.at, t.valAt
 	d.shift, x.shift = x.shift, d.shift
-	d.own, d.err, d.nsErr = d.own[:0], nil, nil
+	d.own, d.err, d.nsErr, d.run = d.own[:0], nil, nil, x.run
 }
 
 // learn makes a template of a document that was read, when it is worth it.
 func (x *xmlTemplates) learn(c *Context, d *xmlDoc) {
 	b := d.p.Data
+	x.fresh = nil
 	if d.err != nil || d.nsErr != nil || len(b) > maxTemplateSize || len(d.nodes) > maxTemplateItems || x.spent+templateCost > maxTemplateFund {
 		return
 	}
@@ -123,7 +154,7 @@ func (x *xmlTemplates) learn(c *Context, d *xmlDoc) {
 		return
 	}
 	x.clock++
-	t.used = x.clock
+	t.used, x.fresh = x.clock, t
 	if len(x.list) < maxTemplates {
 		x.list = append(x.list, t)
 		return

@@ -66,7 +66,7 @@ func checkTemplate(t *testing.T, c *Context, doc []byte) bool {
 	slow := &xmlDoc{p: &Part{Data: doc}}
 	slow.read(c, nil, false)
 	fast := &xmlDoc{p: slow.p, err: &xmlpull.Error{}}
-	if !c.xml.read(fast) {
+	if !c.xml.read(c, fast) {
 		c.xml.learn(c, slow)
 		return false
 	}

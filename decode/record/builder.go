@@ -1,5 +1,7 @@
 package record
 
+import "slices"
+
 // DefaultNodes is the number of nodes one record may have before the rest is counted and left out.
 const DefaultNodes = 50_000
 
@@ -168,13 +170,33 @@ func (b *Builder) Entry(m *Field, key, value string, p Place) *Node {
 
 // Protect attaches a protection to a node of Kind Protected and returns the stored copy, valid until the next call.
 func (b *Builder) Protect(n *Node, p Protection) *Protection {
-	if n == nil || len(b.R.Prots) >= 0xfffe {
+	if n == nil || len(b.R.Prots) >= maxProts {
 		return nil
 	}
 	b.R.Prots = append(b.R.Prots, p)
 	n.Prot = uint16(len(b.R.Prots))
 	return &b.R.Prots[n.Prot-1]
 }
+
+// Graft makes room for nodes and protections that are known as they are, and returns it for all of their members to be
+// set, nil when it would go beyond a limit. The indices in them count from the record's first.
+func (b *Builder) Graft(nodes, prots int) ([]Node, []Protection) {
+	limit := b.MaxNodes
+	if limit <= 0 {
+		limit = DefaultNodes
+	}
+	r := b.R
+	n, p := len(r.Nodes), len(r.Prots)
+	if nodes == 0 || n+nodes > limit || p+prots > maxProts {
+		return nil, nil
+	}
+	r.Nodes = slices.Grow(r.Nodes, nodes)[:n+nodes]
+	r.Prots = slices.Grow(r.Prots, prots)[:p+prots]
+	return r.Nodes[n:], r.Prots[p:]
+}
+
+// maxProts bounds the protections of one record, which nodes name by 16 bits.
+const maxProts = 0xfffe
 
 // MaxSources bounds the derived octet runs of one record.
 const MaxSources = 4096
