@@ -414,10 +414,8 @@ func (w *worker) dissect(p *Part) {
 	case t == nil:
 	case !t.plans || !w.words:
 		t.Dissect(&w.c, p)
-	case !w.xml.follow(&w.c, t, p):
-		w.xml.fresh = nil
-		t.Dissect(&w.c, p)
-		w.xml.makePlan(&w.c, t)
+	default:
+		w.xml.dissect(&w.c, t, p)
 	}
 }
 

@@ -69,7 +69,17 @@ const (
 	maxMisfits   = 1 << 20
 )
 
-// follow says of a part what its dissector would say, when a plan tells it.
+// dissect is what the body's Dissect is, by a plan where there is one.
+func (x *xmlTemplates) dissect(c *Context, body *BodyType, p *Part) {
+	if x.follow(c, body, p) {
+		return
+	}
+	x.fresh = nil
+	body.Dissect(c, p)
+	x.makePlan(c, body)
+}
+
+// follow makes of a part what its dissector would, when a plan tells it.
 func (x *xmlTemplates) follow(c *Context, body *BodyType, p *Part) bool {
 	t := x.find(c, p.Data)
 	if t == nil {
