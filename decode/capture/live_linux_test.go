@@ -111,9 +111,28 @@ func openLive(t *testing.T, o LiveOptions, names ...string) *live {
 	return s.(*live)
 }
 
+// settle waits until the kernel has handed on what was sent, which a busy machine puts off: until no processor has frames
+// in its backlog (the twelfth figure of softnet_stat).
+func settle() {
+	for range 2000 {
+		b, _ := os.ReadFile("/proc/net/softnet_stat")
+		waiting := false
+		for _, line := range strings.Split(string(b), "\n") {
+			if f := strings.Fields(line); len(f) > 11 && strings.Trim(f[11], "0") != "" {
+				waiting = true
+			}
+		}
+		time.Sleep(5 * time.Millisecond)
+		if !waiting {
+			return
+		}
+	}
+}
+
 // rest stops the capture and gives what it had.
 func rest(t *testing.T, l *live) (frames []Frame, notices []string) {
 	t.Helper()
+	settle()
 	l.Stop()
 	for {
 		var f Frame
