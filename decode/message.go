@@ -52,6 +52,7 @@ type worker struct {
 	xml  xmlTemplates
 
 	strings stringArena
+	heads   sipparse.Memory
 	mikeys  mikeyMemory
 	seals   sealMemory
 
@@ -241,7 +242,7 @@ func (w *worker) at(depth int) *message {
 func (w *worker) sip(depth, src, base int, data []byte, datagram bool) bool {
 	m := w.at(depth)
 	m.src, m.base, m.depth, m.http = src, base, depth, false
-	if err := m.sip.Parse(data, sipparse.Options{Datagram: datagram}); err != nil {
+	if err := m.sip.Parse(data, sipparse.Options{Datagram: datagram, Memory: &w.heads}); err != nil {
 		return false
 	}
 	outer := w.c.msg

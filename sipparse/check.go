@@ -23,6 +23,14 @@ func (m *Message) clean(id HeaderID, v []byte) bool {
 	switch id {
 	case HdrVia:
 		return cleanVia(v, m.topVia())
+	case HdrCSeq:
+		return m.cleanCSeq(v)
+	case HdrMaxForwards:
+		return cleanNumber(v) && (len(v) < 3 || len(v) == 3 && string(v) <= "255")
+	case HdrContentLength:
+		return m.cleanLength(v)
+	case HdrWarning, HdrDate, HdrAuthorization, HdrProxyAuthorization, HdrWWWAuthenticate, HdrProxyAuthenticate, HdrRAck:
+		return false
 	case HdrFrom:
 		return cleanAddrs(v, false, "tag", true)
 	case HdrContact:
@@ -31,13 +39,18 @@ func (m *Message) clean(id HeaderID, v []byte) bool {
 		return cleanMediaType(v)
 	case HdrEvent, HdrSubscriptionState:
 		return cleanTokens(v, false)
-	case HdrAcceptContact, HdrRejectContact, HdrSecurityClient, HdrSecurityServer, HdrSecurityVerify:
+	case HdrAcceptContact, HdrRejectContact, HdrReason, HdrSecurityClient, HdrSecurityServer, HdrSecurityVerify:
 		return cleanTokens(v, true)
 	case HdrSessionExpires, HdrMinSE, HdrRetryAfter:
 		return cleanDelta(v)
 	}
-	flags := headerTable[id].flags
-	return flags&hAddr != 0 && cleanAddrs(v, flags&hList != 0, "", false)
+	switch flags := headerTable[id].flags; {
+	case flags&hAddr != 0:
+		return cleanAddrs(v, flags&hList != 0, "", false)
+	case flags&hNumber != 0:
+		return cleanNumber(v)
+	}
+	return true
 }
 
 // topVia tells whether the newest header field is the first Via.

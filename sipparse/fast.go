@@ -266,3 +266,54 @@ func cleanDelta(v []byte) bool {
 	end, _ := cleanParams(v, i, "")
 	return end == len(v)
 }
+
+// cleanNumber reads a number of up to nine digits.
+func cleanNumber(v []byte) bool {
+	if len(v) == 0 || len(v) > 9 {
+		return false
+	}
+	for _, c := range v {
+		if c-'0' > 9 {
+			return false
+		}
+	}
+	return true
+}
+
+// cleanCSeq reads a number, one space and a method, in a request its own.
+func (m *Message) cleanCSeq(v []byte) bool {
+	i := 0
+	for i < len(v) && i < 10 && v[i]-'0' <= 9 {
+		i++
+	}
+	if i == 0 || i > 9 || i+1 >= len(v) || v[i] != ' ' {
+		return false
+	}
+	v = v[i+1:]
+	if m.Request {
+		return string(v) == string(m.Method.In(m.Raw))
+	}
+	for _, c := range v {
+		if class[c]&clToken == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// cleanLength takes the first Content-Length of a message when it is a number of up to nine digits.
+func (m *Message) cleanLength(v []byte) bool {
+	if m.clCount > 0 || len(v) > 9 {
+		return false
+	}
+	n := 0
+	for _, c := range v {
+		d := c - '0'
+		if d > 9 {
+			return false
+		}
+		n = 10*n + int(d)
+	}
+	m.clCount, m.ContentLength = 1, int64(n)
+	return true
+}

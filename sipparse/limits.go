@@ -13,6 +13,15 @@ type Limits struct {
 }
 
 func (l Limits) withDefaults() Limits {
+	if l == (Limits{}) {
+		return defaults
+	}
+	return l.filled()
+}
+
+var defaults = Limits{}.filled()
+
+func (l Limits) filled() Limits {
 	set := func(p *int, d int) {
 		if *p <= 0 {
 			*p = d

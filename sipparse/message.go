@@ -73,12 +73,14 @@ type state struct {
 	nonASCII bool // was noted
 	datagram bool
 	part     bool // the header of a MIME part: no checks of SIP header fields
+	trail    trail
 }
 
 // Options are the options of Parse. The zero value is for a message of a stream.
 type Options struct {
 	Datagram bool // without Content-Length the body is the rest (RFC 3261 18.3)
 	Limits   Limits
+	Memory   *Memory // of earlier messages, which makes it faster; nil: none
 }
 
 // ErrNoStartLine is the only error of Parse.
@@ -95,22 +97,53 @@ func (m *Message) Parse(raw []byte, o Options) error {
 	}
 	lim := o.Limits.withDefaults()
 	m.reset(raw, o.Datagram, lim)
+	var known *formSet
+	if o.Memory != nil && len(raw) >= 12 {
+		known = o.Memory.set(raw)
+		m.expect(known)
+	}
+	pos, err := m.start(known)
+	if err != nil {
+		m.trail = trail{}
+		return err
+	}
+	pos, ended := m.parseHeaders(pos, lim.Headers)
+	if !ended {
+		m.diag(DiagMissingEmptyLine, HdrOther, pos, 0, "")
+	}
+	if known != nil {
+		known.learn(m)
+	}
+	m.trail = trail{}
+	m.HeaderEnd = pos
+	m.body()
+	m.mandatory()
+	return nil
+}
 
+// start reads the start line and gives the offset of the line after it.
+func (m *Message) start(known *formSet) (int, error) {
+	if known != nil {
+		if pos := m.recall(&known.begin); pos > 0 {
+			return pos, nil
+		}
+	}
+	raw := m.Raw
 	pos := 0
 	for pos < len(raw) && (raw[pos] == '\r' || raw[pos] == '\n') {
 		pos++
 	}
 	if pos == len(raw) || !startOctet[raw[pos]] {
-		return ErrNoStartLine
+		return 0, ErrNoStartLine
 	}
 	p := prefix(raw[pos:])
 	if p.v == No {
-		return ErrNoStartLine
+		return 0, ErrNoStartLine
 	}
 	line, complete := firstLine(raw[pos:])
 	s := parseStart(line, complete, p, false)
 	if !s.ok {
-		return ErrNoStartLine
+		return 0, ErrNoStartLine
 	}
 	if pos > 0 {
 		m.diag(DiagLeadingCRLF, HdrOther, 0, pos, "")
@@ -120,14 +153,10 @@ func (m *Message) Parse(raw []byte, o Options) error {
 	if complete {
 		pos++
 	}
-	pos, ended := m.parseHeaders(pos, lim.Headers)
-	if !ended {
-		m.diag(DiagMissingEmptyLine, HdrOther, pos, 0, "")
+	if known != nil {
+		known.begin.learn(m, pos)
 	}
-	m.HeaderEnd = pos
-	m.body()
-	m.mandatory()
-	return nil
+	return pos, nil
 }
 
 func (m *Message) reset(raw []byte, datagram bool, lim Limits) {
@@ -269,7 +298,10 @@ func (m *Message) oddOctets(h HeaderID, from, to int) {
 func (m *Message) parseHeaders(pos, limit int) (int, bool) {
 	raw := m.Raw
 	full := false
-	for pos < len(raw) {
+	for ; pos < len(raw); m.trail.line++ {
+		if m.trail.form != nil {
+			pos = m.follow(pos, limit)
+		}
 		c := raw[pos]
 		if c == '\n' {
 			m.lineLF(pos)
@@ -453,13 +485,21 @@ func (m *Message) header(h *Header, start, end int) {
 	if h.ID == HdrOther {
 		return
 	}
+	m.count(h, start, end)
+	if !m.part {
+		m.checkHeader(h)
+	}
+}
+
+// count takes note that the newest header field, Raw[start:end], is there.
+func (m *Message) count(h *Header, start, end int) {
+	if h.ID == HdrOther {
+		return
+	}
 	if m.first[h.ID] == 0 {
 		m.first[h.ID] = uint16(len(m.Headers))
 	} else if headerTable[h.ID].flags&hSingle != 0 && h.ID != HdrContentLength {
 		m.diag(DiagDuplicateHeader, h.ID, start, end-start, "")
-	}
-	if !m.part {
-		m.checkHeader(h)
 	}
 }
 

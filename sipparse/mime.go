@@ -95,6 +95,8 @@ type Splitter struct {
 	msg     Message         // for the header of a part
 	delim   []byte          // delimiters of the multiparts that are open
 	cids    texts           // Content-IDs of earlier messages
+	used    bool            // there was a message before
+	memory  *partMemory     // nil for the first message
 }
 
 // What a Splitter keeps for the next message at most.
@@ -122,6 +124,11 @@ func (sp *Splitter) Content(raw []byte, body Span, ct, cid, disp, cte []byte, l 
 		}
 	}
 	sp.lim, sp.parts, sp.decoded, sp.full, sp.seen, sp.ids = l.withDefaults(), sp.parts[:0], 0, false, sp.seen[:0], nil
+	if !sp.used {
+		sp.used = true
+	} else if sp.memory == nil {
+		sp.memory = new(partMemory)
+	}
 	p := sp.grow()
 	p.Raw, p.Off, p.Data, p.src = body, int(body.Off), body.In(raw), raw
 	sp.root(ct, cid, disp, cte)
@@ -138,7 +145,10 @@ func (sp *Splitter) grow() *Part {
 	}
 	sp.parts = sp.parts[:n+1]
 	p := &sp.parts[n]
-	*p = Part{Path: "1", Parent: -1, Headers: p.Headers[:0], Diags: p.Diags[:0]}
+	p.Path, p.Parent, p.Depth = "1", -1, 0 // the rest is set in any case, but for
+	p.Container, p.Derived, p.Decoded, p.base = false, false, false, 0
+	p.Type, p.ContentID = MediaType{}, ""
+	p.Headers, p.Diags = p.Headers[:0], p.Diags[:0]
 	return p
 }
 
@@ -178,9 +188,7 @@ func (sp *Splitter) describe(p *Part, ct, cid, disp, cte []byte) {
 			p.diag(DiagContentIDSyntax, p.Off, 0, clip(cid))
 		}
 		p.ContentID = sp.cids.text(id)
-		if sp.known(p.ContentID) {
-			p.diag(DiagDuplicateContentID, p.Off, 0, clip(id))
-		}
+		sp.contentID(p)
 	}
 	if i := bytes.IndexByte(disp, ';'); i >= 0 {
 		disp = disp[:i]
@@ -280,6 +288,11 @@ func (sp *Splitter) add(index int) {
 func (sp *Splitter) delimiter(mt *MediaType) (delim []byte, ok, bad bool) {
 	n := len(sp.delim)
 	sp.delim = append(sp.delim, "--"...)
+	if v := boundaryAlone(mt.Params.In(mt.Raw)); v != nil {
+		sp.delim = append(sp.delim, v...)
+		delim = sp.delim[n:len(sp.delim):len(sp.delim)]
+		return delim, true, len(v) > 70
+	}
 	for p := range mt.ParamSeq() {
 		if !equalFoldBytes(p.Name.In(mt.Raw), []byte("boundary")) {
 			continue
@@ -297,6 +310,31 @@ func (sp *Splitter) delimiter(mt *MediaType) (delim []byte, ok, bad bool) {
 	}
 	delim = sp.delim[n:len(sp.delim):len(sp.delim)]
 	return delim, true, !goodBoundary(delim[2:])
+}
+
+// boundaryAlone is the value of the boundary parameter when it is the first, of octets that a boundary may have but for
+// spaces, and in quotes or of a token's octets; else nil.
+func boundaryAlone(params []byte) []byte {
+	const name = "boundary="
+	for len(params) > 0 && params[0] == ' ' {
+		params = params[1:]
+	}
+	if len(params) <= len(name)+2 || string(params[:len(name)]) != name {
+		return nil
+	}
+	v := params[len(name):]
+	if v[0] == '"' {
+		if v[len(v)-1] != '"' {
+			return nil
+		}
+		v = v[1 : len(v)-1]
+	}
+	for _, c := range v {
+		if class[c]&clBoundary == 0 || c == ' ' || c == ';' {
+			return nil
+		}
+	}
+	return v
 }
 
 // split finds the parts of the multipart at an index, RFC 2046 5.1.1.
@@ -336,6 +374,9 @@ func (sp *Splitter) split(index int) {
 	if closing {
 		p.diag(DiagPartEmpty, base+first, 0, "")
 	}
+	if sp.memory != nil {
+		sp.memory.begin()
+	}
 	bareLF := false
 	n := 0
 	for !closing {
@@ -371,10 +412,27 @@ func (sp *Splitter) split(index int) {
 
 // part reads the header of the part body[start:end]. base is the offset of body[0].
 func (sp *Splitter) part(p *Part, body []byte, base, start, end int) {
+	if sp.memory != nil {
+		if h := sp.memory.find(body[start:end]); h != nil && len(h.headers) <= sp.lim.Headers {
+			pos := start + len(h.text)
+			p.Raw, p.Off, p.Data = span(base+pos, base+end), base+pos, body[pos:end:end]
+			h.recall(p, base+start)
+			if h.kind.Len > 0 {
+				p.Type.Raw = body[start+int(h.kind.Off) : start+h.kind.End() : start+h.kind.End()]
+			}
+			if p.ContentID != "" {
+				sp.contentID(p)
+			}
+			return
+		}
+	}
 	m := &sp.msg
 	m.Raw, m.Headers, m.Diags = body[:end], p.Headers, p.Diags
 	clear(m.first[:])
 	m.state = state{maxDiags: sp.lim.Diags, part: true}
+	if sp.memory != nil {
+		m.expect(&sp.memory.lines)
+	}
 	pos, ended := m.parseHeaders(start, sp.lim.Headers)
 	if !ended && pos < end {
 		m.diag(DiagPartNoEmptyLine, HdrOther, pos, 0, "")
@@ -386,6 +444,9 @@ func (sp *Splitter) part(p *Part, body []byte, base, start, end int) {
 		p.Diags[i].Off += uint32(base)
 	}
 	sp.describe(p, m.Value(HdrContentType), m.Value(HdrContentID), m.Value(HdrContentDisposition), m.Value(HdrContentTransferEncoding))
+	if sp.memory != nil {
+		sp.memory.lines.learn(m)
+	}
 	for i := range p.Headers {
 		p.Headers[i].Name.Off += uint32(base)
 		p.Headers[i].Value.Off += uint32(base)
@@ -393,7 +454,19 @@ func (sp *Splitter) part(p *Part, body []byte, base, start, end int) {
 	if p.Type.Full == "" && len(p.Type.Raw) == 0 {
 		p.Type.Full = "text/plain" // RFC 2045 5.2
 	}
+	if mem := sp.memory; mem != nil {
+		if mem.prev = partHeads; ended && len(p.Diags) == 0 {
+			mem.learn(p, body[start:pos], base+start)
+		}
+	}
 	m.Raw, m.Headers, m.Diags = nil, nil, nil
+}
+
+// contentID notes a Content-ID that another part has.
+func (sp *Splitter) contentID(p *Part) {
+	if sp.known(p.ContentID) {
+		p.diag(DiagDuplicateContentID, p.Off, 0, clip([]byte(p.ContentID)))
+	}
 }
 
 // findDelimiter looks for the next delimiter line at or after from: its content ends at end, what follows the line
@@ -456,7 +529,7 @@ func goodBoundary[T string | []byte](s T) bool {
 	}
 	for i := range len(s) {
 		c := s[i]
-		if !is(c, clAlpha|clDigit) && bytes.IndexByte([]byte("'()+_,-./:=? "), c) < 0 {
+		if !is(c, clBoundary) {
 			return false
 		}
 	}

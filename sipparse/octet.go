@@ -17,6 +17,7 @@ const (
 	clUser                 // octets of a user part that need no closer look
 	clName                 // octets of a host name or IPv4 address
 	clURIParam             // octets of URI parameters, ";" and "=" included
+	clBoundary             // octets of a boundary, RFC 2046 5.1.1
 )
 
 var class = func() (t [256]uint16) {
@@ -26,11 +27,11 @@ var class = func() (t [256]uint16) {
 		}
 	}
 	for c := '0'; c <= '9'; c++ {
-		t[c] |= clDigit | clToken | clScheme | clURI | clHost | clUser | clName | clURIParam
+		t[c] |= clDigit | clToken | clScheme | clURI | clHost | clUser | clName | clURIParam | clBoundary
 	}
 	for c := 'A'; c <= 'Z'; c++ {
-		t[c] |= clAlpha | clToken | clScheme | clURI | clHost | clUser | clName | clURIParam
-		t[c|0x20] |= clAlpha | clToken | clScheme | clURI | clHost | clUser | clName | clURIParam
+		t[c] |= clAlpha | clToken | clScheme | clURI | clHost | clUser | clName | clURIParam | clBoundary
+		t[c|0x20] |= clAlpha | clToken | clScheme | clURI | clHost | clUser | clName | clURIParam | clBoundary
 	}
 	add("-.!%*_+`'~", clToken)
 	add(" \t\r\n", clWS)
@@ -40,6 +41,7 @@ var class = func() (t [256]uint16) {
 	add("-_.!~*'()&=+$,;/%", clUser)
 	add("-._", clName)
 	add("-_.!~*'()&=+$,;/%[]:", clURIParam)
+	add("'()+_,-./:=? ", clBoundary)
 	return t
 }()
 
