@@ -3,8 +3,6 @@ package output
 import (
 	"strconv"
 	"sync/atomic"
-
-	"github.com/mcxdump/mcxdump/decode/record"
 )
 
 // A Clock is time zero of relative times: the first frame of the run. Set it before records are formatted
@@ -78,38 +76,40 @@ func appendRFC3339(dst []byte, ns int64) []byte {
 	if rest < 0 {
 		day, rest = day-1, rest+86400
 	}
-	// Days to a civil date by eras of 400 years that begin on 1 March.
-	z := day + 719468
-	era := z / 146097
-	if z < 0 {
-		era = (z - 146096) / 146097
-	}
-	doe := z - era*146097
-	yoe := (doe - doe/1460 + doe/36524 - doe/146096) / 365
-	doy := doe - (365*yoe + yoe/4 - yoe/100)
-	mp := (5*doy + 2) / 153
-	d := doy - (153*mp+2)/5 + 1
-	m := mp + 3
-	y := yoe + era*400
-	if m > 12 {
+	y, m, d := date(day)
+	var b [len("2006-01-02T15:04:05.000000000Z")]byte
+	s := uint32(rest)
+	put4(b[:], y)
+	b[4] = '-'
+	put2(b[5:], m)
+	b[7] = '-'
+	put2(b[8:], d)
+	b[10] = 'T'
+	put2(b[11:], s/3600)
+	b[13] = ':'
+	put2(b[14:], s/60%60)
+	b[16] = ':'
+	put2(b[17:], s%60)
+	b[19] = '.'
+	put9(b[20:], uint32(nano))
+	b[29] = 'Z'
+	return append(dst, b[:]...)
+}
+
+// date is the civil date of a day counted from 1970-01-01, of those that int64 nanoseconds reach, the years 1677 to 2262. The
+// calendar is taken to begin on 1 March of the year 0, so that a leap day is the last of its year.
+func date(day int64) (y, m, d uint32) {
+	n := uint32(day+719468)*4 + 3
+	century, of := n/146097, n%146097/4
+	n = of*4 + 3
+	year, of := n/1461, n%1461/4
+	// Five months from March on have 153 days.
+	m = (of*5 + 2) / 153
+	d = of - (m*153+2)/5 + 1
+	y = century*100 + year
+	if m += 3; m > 12 {
 		m -= 12
 		y++
 	}
-	if y < 1 || y > 9999 {
-		return record.AppendTime(dst, ns)
-	}
-	dst = appendPadded(dst, uint64(y), 4)
-	dst = append(dst, '-')
-	dst = appendPadded(dst, uint64(m), 2)
-	dst = append(dst, '-')
-	dst = appendPadded(dst, uint64(d), 2)
-	dst = append(dst, 'T')
-	dst = appendPadded(dst, uint64(rest/3600), 2)
-	dst = append(dst, ':')
-	dst = appendPadded(dst, uint64(rest/60%60), 2)
-	dst = append(dst, ':')
-	dst = appendPadded(dst, uint64(rest%60), 2)
-	dst = append(dst, '.')
-	dst = appendPadded(dst, uint64(nano), 9)
-	return append(dst, 'Z')
+	return y, m, d
 }

@@ -33,6 +33,7 @@ type fieldsFormat struct {
 	needs record.Want
 	clock *Clock
 	style TimeStyle
+	plain bool // numbers and addresses need no escape
 }
 
 func newFields(o Options) (Format, error) {
@@ -49,6 +50,7 @@ func newFields(o Options) (Format, error) {
 	if t.style == TimeAuto {
 		t.style = TimeUTC
 	}
+	t.plain = t.sep == "\t" && o.Quote != 'd' && o.Quote != 's'
 	if len(o.Fields) == 0 {
 		return nil, fmt.Errorf("the format fields needs the names of fields")
 	}
@@ -115,6 +117,11 @@ func (t *fieldsFormat) Append(dst []byte, r *record.Record) []byte {
 }
 
 func (t *fieldsFormat) column(dst []byte, r *record.Record, ref record.Ref) []byte {
+	if t.plain {
+		if out, ok := t.direct(dst, r, ref.Field); ok {
+			return out
+		}
+	}
 	start := len(dst)
 	switch t.o.Quote {
 	case 'd':
@@ -122,38 +129,84 @@ func (t *fieldsFormat) column(dst []byte, r *record.Record, ref record.Ref) []by
 	case 's':
 		dst = append(dst, '\'')
 	}
-	first, count := len(dst), 0
-	one := func(n *record.Node, v record.Value) bool {
-		switch {
-		case count > 0 && t.o.Occurrence == 'l':
-			dst = dst[:first]
-		case count > 0:
-			dst = append(dst, t.agg...)
-		}
-		count++
-		dst = t.value(dst, n, v)
-		return t.o.Occurrence != 'f'
+	c := cell{dst: dst, first: len(dst)}
+	if ref.Field.Get != nil {
+		c = t.fromRecord(c, r, ref.Field)
+	} else {
+		t.fromTree(&c, r, ref)
 	}
-	t.each(r, ref, one)
-	if count == 0 {
-		return dst[:start] // an absent field has no quotes either, as in tshark
+	if c.count == 0 {
+		return c.dst[:start] // an absent field has no quotes either, as in tshark
 	}
 	switch t.o.Quote {
 	case 'd':
-		dst = append(dst, '"')
+		return append(c.dst, '"')
 	case 's':
-		dst = append(dst, '\'')
+		return append(c.dst, '\'')
 	}
-	return dst
+	return c.dst
 }
 
-// each calls one for every value; n is nil for what does not stand in the tree.
-func (t *fieldsFormat) each(r *record.Record, ref record.Ref, one func(*record.Node, record.Value) bool) {
-	f := ref.Field
-	if f.Get != nil {
-		f.Get(r, func(v record.Value) bool { return !v.Valid || one(nil, v) })
-		return
+// direct appends what stands beside the tree and is one number or address at most, where nothing can need an escape; false for
+// everything else.
+func (t *fieldsFormat) direct(dst []byte, r *record.Record, f *record.Field) ([]byte, bool) {
+	switch f {
+	case record.FieldNumber:
+		if r.Number != 0 {
+			dst = appendUint(dst, r.Number)
+		}
+	case record.FieldTime:
+		if r.Type != record.SummaryType {
+			dst = appendTime(dst, r.Time, t.style, t.clock)
+		}
+	case record.FieldSrcIP:
+		return appendPlainIP(dst, r.Src.Addr())
+	case record.FieldDstIP:
+		return appendPlainIP(dst, r.Dst.Addr())
+	default:
+		return dst, false
 	}
+	return dst, true
+}
+
+func appendPlainIP(dst []byte, a netip.Addr) ([]byte, bool) {
+	switch {
+	case !a.IsValid():
+		return dst, true
+	case a.Zone() != "":
+		return dst, false
+	}
+	return appendIP(dst, a), true
+}
+
+// A cell is a column at work.
+type cell struct {
+	dst   []byte
+	first int // where its values begin
+	count int
+}
+
+// add appends one value and tells whether more are wanted; n is nil for what does not stand in the tree.
+func (t *fieldsFormat) add(c *cell, n *record.Node, v record.Value) bool {
+	switch {
+	case c.count > 0 && t.o.Occurrence == 'l':
+		c.dst = c.dst[:c.first]
+	case c.count > 0:
+		c.dst = append(c.dst, t.agg...)
+	}
+	c.count++
+	c.dst = t.value(c.dst, n, v)
+	return t.o.Occurrence != 'f'
+}
+
+// fromRecord appends what stands beside the tree. The function that it hands on has c allocated, so that others need not.
+func (t *fieldsFormat) fromRecord(c cell, r *record.Record, f *record.Field) cell {
+	f.Get(r, func(v record.Value) bool { return !v.Valid || t.add(&c, nil, v) })
+	return c
+}
+
+func (t *fieldsFormat) fromTree(c *cell, r *record.Record, ref record.Ref) {
+	f := ref.Field
 	for i := range r.Nodes {
 		n := &r.Nodes[i]
 		if n.Field != f || ref.Key != "" && !strings.EqualFold(n.Key, ref.Key) {
@@ -165,18 +218,18 @@ func (t *fieldsFormat) each(r *record.Record, ref record.Ref, one func(*record.N
 			if p := r.Protection(n); p != nil {
 				v = record.StringValue(p.Member(ref.Sub))
 			}
-			if v.Valid && !one(nil, v) {
+			if v.Valid && !t.add(c, nil, v) {
 				return
 			}
 			continue
 		case n.Flags&record.HasValue != 0:
 			v = r.Value(n)
-		case n.Flags&record.Withheld != 0 && n.Field.Kind != record.Object && n.Field.Kind != record.Map:
+		case n.Flags&record.Withheld != 0 && f.Kind != record.Object && f.Kind != record.Map:
 			v = record.Value{Kind: record.String, Valid: true}
-		case n.Field.Kind == record.Object || n.Field.Kind == record.Map:
+		case f.Kind == record.Object || f.Kind == record.Map:
 			v = record.Value{Kind: record.Uint, Num: 1, Valid: true}
 		}
-		if v.Valid && !one(n, v) {
+		if v.Valid && !t.add(c, n, v) {
 			return
 		}
 	}
@@ -188,7 +241,9 @@ func (t *fieldsFormat) value(dst []byte, n *record.Node, v record.Value) []byte 
 	switch v.Kind {
 	case record.Time:
 		dst = appendTime(dst, v.Num, t.style, t.clock)
-	case record.Uint, record.Int, record.Bool, record.Octets:
+	case record.Uint:
+		dst = appendUint(dst, uint64(v.Num))
+	case record.Int, record.Bool, record.Octets:
 		dst = v.AppendText(dst)
 	case record.Addr:
 		if a, err := netip.ParseAddr(v.Str); err == nil && a.Zone() == "" {
@@ -199,7 +254,7 @@ func (t *fieldsFormat) value(dst []byte, n *record.Node, v record.Value) []byte 
 	default:
 		dst = AppendSafe(dst, v.Str)
 	}
-	if n != nil {
+	if n != nil && n.Flags&(record.Withheld|record.Cut) != 0 {
 		dst = appendMarks(dst, n)
 	}
 	switch t.o.Quote {

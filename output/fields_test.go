@@ -3,6 +3,7 @@ package output
 import (
 	"bytes"
 	"encoding/csv"
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -69,6 +70,34 @@ func TestFieldsColumns(t *testing.T) {
 			row, err := csv.NewReader(bytes.NewReader(quoted.Append(nil, r))).Read()
 			if err != nil || len(row) != len(names) {
 				t.Fatalf("seed %d: %v, %q", seed, err, row)
+			}
+		}
+	}
+}
+
+// What is appended directly is what the register's own way to it gives.
+func TestFieldsDirect(t *testing.T) {
+	for seed := range uint64(3000) {
+		g := newGen(seed)
+		r := g.record()
+		if g.IntN(2) == 0 {
+			r.Src, r.Dst = netip.AddrPortFrom(g.addr(), uint16(g.IntN(1<<16))), netip.AddrPortFrom(g.addr(), 0)
+			r.Number = g.Uint64() >> g.IntN(64)
+		}
+		for _, style := range []TimeStyle{TimeUTC, TimeEpoch, TimeRelative} {
+			for _, name := range []string{"number", "time", "src.ip", "dst.ip", "frames", "sip.method", "findings.id"} {
+				made, err := New("fields", Options{Fields: []string{name}, Time: style, Clock: new(Clock)})
+				if err != nil {
+					t.Fatal(err)
+				}
+				f := made.(*fieldsFormat)
+				got := string(f.Append(nil, r))
+				if f.plain = !f.plain; f.plain {
+					t.Fatal("not plain")
+				}
+				if want := string(f.Append(nil, r)); got != want {
+					t.Fatalf("seed %d, %s: %q, not %q", seed, name, got, want)
+				}
 			}
 		}
 	}

@@ -110,8 +110,11 @@ func (t *tableFormat) Append(dst []byte, r *record.Record) []byte {
 	if t.o.Terminal && t.o.Width > 0 {
 		l.max = t.o.Width
 	}
-	if r.Type == record.SummaryType && t.o.Terminal {
+	switch {
+	case r.Type == record.SummaryType && t.o.Terminal:
 		return t.summary(dst, r)
+	case r.Type == record.Message && !t.o.Terminal && !t.o.Color:
+		return t.pipe(dst, r)
 	}
 	t.line(&l, r)
 	return append(l.dst, '\n')
@@ -145,7 +148,7 @@ func (t *tableFormat) line(l *line, r *record.Record) {
 	// A function value would send tmp to the heap.
 	end := func(dst []byte, a netip.AddrPort) []byte {
 		if tight {
-			return appendAddr(dst, a)
+			return appendIP(dst, a.Addr())
 		}
 		return appendAddrPort(dst, a)
 	}
@@ -247,22 +250,16 @@ func oneWord(s string) string {
 	return s
 }
 
-// appendAddr appends the address alone.
-func appendAddr(dst []byte, a netip.AddrPort) []byte {
-	if !a.Addr().IsValid() {
-		return append(dst, '-')
-	}
-	return a.Addr().WithZone("").AppendTo(dst)
-}
-
 func appendAddrPort(dst []byte, a netip.AddrPort) []byte {
-	if !a.Addr().IsValid() {
+	switch ip := a.Addr(); {
+	case ip.Is4():
+		dst = appendIPv4(dst, ip.As4())
+	case !ip.IsValid():
 		return append(dst, '-')
+	default:
+		return netip.AddrPortFrom(ip.WithZone(""), a.Port()).AppendTo(dst)
 	}
-	if a.Addr().Zone() != "" {
-		a = netip.AddrPortFrom(a.Addr().WithZone(""), a.Port())
-	}
-	return a.AppendTo(dst)
+	return appendUint(append(dst, ':'), uint64(a.Port()))
 }
 
 // marks counts the outcomes of a record's protected elements.

@@ -69,6 +69,95 @@ func TestTableColumns(t *testing.T) {
 	}
 }
 
+// addr makes an address of any kind, or none.
+func (g *gen) addr() netip.Addr {
+	var q [16]byte
+	for i := range q {
+		q[i] = byte(g.Uint32() >> g.IntN(9) & 0xff)
+	}
+	switch g.IntN(5) {
+	case 0:
+		return netip.Addr{}
+	case 1:
+		return netip.AddrFrom16(q)
+	case 2:
+		return netip.AddrFrom16(q).WithZone("eth0")
+	}
+	return netip.AddrFrom4([4]byte(q[:4]))
+}
+
+// The line that is appended column by column for a pipe is what the line with room for all terminals comes to.
+func TestTablePipe(t *testing.T) {
+	odd := []string{"", " ", "a", "udp", "tcp", "INVITE", "IN VITE", "a\x1b[2J", "漢字", "e\u0301", "\xff", "\\", "PUBLISH\n", "x ", strings.Repeat("long ", 12)}
+	for seed := range uint64(4000) {
+		g := newGen(seed)
+		r := g.record()
+		if r.Type == record.SummaryType {
+			r.Type = record.Message
+		}
+		pick := func() string { return odd[g.IntN(len(odd))] }
+		for i := range r.Nodes {
+			if n := &r.Nodes[i]; n.Field.Kind == record.String && g.IntN(3) == 0 {
+				n.Str = pick()
+			}
+		}
+		if g.IntN(2) == 0 {
+			r.Transport, r.Info = pick(), pick()+pick()
+		}
+		if g.IntN(2) == 0 {
+			r.Src, r.Dst = netip.AddrPortFrom(g.addr(), uint16(g.IntN(1<<16))), netip.AddrPortFrom(g.addr(), uint16(g.IntN(1000)))
+			r.Number, r.Frames = g.Uint64()>>g.IntN(64), []uint64{3, g.Uint64() >> g.IntN(64)}
+		}
+		if g.IntN(3) == 0 {
+			r.Findings, r.Frames, r.Number = nil, nil, 0
+		}
+		for _, o := range []Options{{}, {Time: TimeEpoch}, {Time: TimeRelative, Clock: new(Clock)}} {
+			f, err := New("table", o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			l := line{max: unlimited}
+			f.(*tableFormat).line(&l, r)
+			if got, want := string(f.Append([]byte("before\n"), r)), "before\n"+string(l.dst)+"\n"; got != want {
+				t.Fatalf("seed %d, %+v:\ngot  %q\nwant %q", seed, o, got, want)
+			}
+		}
+	}
+}
+
+func TestDigits(t *testing.T) {
+	g := newGen(3)
+	for i := range 20000 {
+		n := g.Uint64() >> g.IntN(64)
+		if i < 1200 {
+			n = uint64(i)
+		}
+		if i == 1200 {
+			n = 0
+		}
+		for n := n; ; n /= 10 {
+			if got, want := string(appendUint([]byte("x"), n)), "x"+strconv.FormatUint(n, 10); got != want {
+				t.Fatalf("%s, not %s", got, want)
+			}
+			if n == 0 {
+				break
+			}
+		}
+		a := g.addr()
+		if got, want := string(appendIP(nil, a)), a.WithZone("").String(); a.IsValid() && got != want {
+			t.Fatalf("%s, not %s", got, want)
+		}
+		if got, want := string(appendAddrPort(nil, netip.AddrPortFrom(a, uint16(n)))), netip.AddrPortFrom(a.WithZone(""), uint16(n)).String(); a.IsValid() && got != want {
+			t.Fatalf("%s, not %s", got, want)
+		}
+	}
+	for _, n := range []int{-1, 0, 1, 31, 32, 33, 64, 100} {
+		if got := string(appendBlanks([]byte("x"), n)); got != "x"+strings.Repeat(" ", max(0, n)) {
+			t.Errorf("%d blanks are %q", n, got)
+		}
+	}
+}
+
 func TestTableWidth(t *testing.T) {
 	for width := 1; width < 200; width++ {
 		f, _ := New("table", Options{Terminal: true, Width: width})
@@ -185,13 +274,22 @@ func TestProgress(t *testing.T) {
 }
 
 func BenchmarkTable(b *testing.B) {
+	usual := &record.Record{Number: 4711, Time: 1700000000_623456789, Frames: []uint64{10011, 10012, 10013}, Transport: "udp",
+		Src: netip.MustParseAddrPort("10.45.0.2:5060"), Dst: netip.MustParseAddrPort("192.0.2.1:5060"),
+		Info:  "CSK 2df70f08 (identities hidden), MCPTT authorisation, token encrypted (CSK 2df70f08, no key), poc-settings automatic, profile 1",
+		Prots: []record.Protection{{Encrypted: true, State: record.NoKey}}}
+	build := record.Builder{R: usual, Want: record.All()}
+	build.Open(fSIP, record.Place{})
+	build.Str(fMethod, "PUBLISH", record.Place{})
+	build.Close()
 	for _, c := range []struct {
 		name string
 		o    Options
-	}{{"pipe", Options{}}, {"terminal", Options{Terminal: true, Color: true, Width: 120}}} {
+		r    *record.Record
+	}{{"pipe", Options{}, usual}, {"finding", Options{}, sample()}, {"terminal", Options{Terminal: true, Color: true, Width: 120}, sample()}} {
 		b.Run(c.name, func(b *testing.B) {
 			f, _ := New("table", c.o)
-			r := sample()
+			r := c.r
 			dst := f.Append(nil, r)
 			b.SetBytes(int64(len(dst)))
 			b.ReportAllocs()
