@@ -32,18 +32,25 @@ type pair struct {
 	a, b   collect
 	da, db *Decoder
 	n      uint64
+	now    int64
 }
 
-func newPair() *pair {
+func newPair() *pair { return newPairOf(Config{}) }
+
+func newPairOf(c Config) *pair {
 	p := &pair{}
-	p.da, p.db = New(Config{Lend: true}, &p.a), New(Config{}, &p.b)
+	p.db = New(c, &p.b)
+	c.Lend = true
+	p.da = New(c, &p.a)
 	p.db.seed = p.da.seed
+	p.db.frags.noRuns = true
 	return p
 }
 
 func (p *pair) frame(link uint16, b []byte, orig int) error {
 	p.n++
-	f := Frame{Number: p.n, Time: int64(p.n) * 1e6, Data: b, Orig: uint32(orig), Link: link}
+	p.now += 1e6
+	f := Frame{Number: p.n, Time: p.now, Data: b, Orig: uint32(orig), Link: link}
 	left := look(link, b) == leaves
 	before := len(p.b.units) + len(p.b.findings)
 	verdict := p.db.stats.Verdicts
@@ -59,6 +66,9 @@ func (p *pair) frame(link uint16, b []byte, orig int) error {
 }
 
 func (p *pair) same() error {
+	if a, b := &p.da.frags, &p.db.frags; a.bytes != b.bytes || len(a.m) != len(b.m) || a.rawOctets > rawOctets {
+		return fmt.Errorf("fragments: %d octets of %d datagrams, and %d of %d; %d as they are", a.bytes, len(a.m), b.bytes, len(b.m), a.rawOctets)
+	}
 	for _, d := range []*Decoder{p.da, p.db} { // what find looks at first is in the tables
 		if s := d.frags.last; s != nil && d.frags.m[s.key] != s {
 			return fmt.Errorf("the last datagram is not in the table")

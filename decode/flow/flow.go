@@ -107,6 +107,7 @@ type Decoder struct {
 	seed    maphash.Seed
 	due     int64 // when expire is to be called, on the clock
 	frags   fragTable
+	run     fragRun
 	streams streamTable
 
 	sessions   *tlsopen.Sessions
@@ -350,8 +351,13 @@ func frameNumbers(segs []record.Segment) []uint64 {
 }
 
 func frameNumbersInto(out []uint64, segs []record.Segment) []uint64 {
+	sorted := true
 	for _, s := range segs {
+		sorted = sorted && (len(out) == 0 || out[len(out)-1] < s.Frame)
 		out = append(out, s.Frame)
+	}
+	if sorted {
+		return out
 	}
 	slices.Sort(out)
 	return slices.Compact(out)

@@ -48,6 +48,11 @@ type fragSet struct {
 	seen       []fragSeen
 	held       int64
 
+	// The octets of a complete datagram whose fragments have no sums, in a list of such datagrams.
+	raw              []byte
+	rawLoan          *Loan
+	rawPrev, rawNext *fragSet
+
 	overlap, conflict bool
 	frames            []uint64 // for the finding about overlaps
 	pkt               packet   // of the first fragment, or the latest
@@ -70,6 +75,10 @@ type fragTable struct {
 	pending        []*fragSet // given up, still to be read as far as they go
 	free           []*fragSet // whose memory serves the next ones
 	last           *fragSet   // that was found; nil when it is gone
+
+	rawFirst, rawLast *fragSet // with octets instead of sums
+	rawOctets         int
+	noRuns            bool // for tests
 }
 
 const maxFreeSets = 64
@@ -105,6 +114,7 @@ func (t *fragTable) remove(s *fragSet) {
 	if t.last == s {
 		t.last = nil
 	}
+	t.dropRaw(s)
 	if s.prev != nil {
 		s.prev.next = s.next
 	} else {
@@ -162,7 +172,7 @@ func (d *Decoder) fragment(p *packet, proto byte, id uint32, off int, more bool,
 	}
 	s := d.frags.find(&k)
 	if s != nil && s.state == fragDone {
-		if d.clock.now-s.doneAt < fragCopyTime && s.isCopy(off, len(b), maphash.Bytes(d.seed, b)) {
+		if d.clock.now-s.doneAt < fragCopyTime && d.isCopy(s, off, b) {
 			d.stats.FragmentDuplicates++
 			return
 		}
@@ -204,6 +214,13 @@ func (d *Decoder) fragment(p *packet, proto byte, id uint32, off int, more bool,
 	}
 	if off == 0 && !s.checked {
 		s.proto = proto
+	}
+	if d.continues(s, p, off, more, b) {
+		if !more {
+			d.runDone()
+		}
+		d.enforce()
+		return
 	}
 	end := off + len(b)
 	if s.total >= 0 && end > s.total { // beyond the end that an earlier fragment gave; that one wins
@@ -267,7 +284,7 @@ func (d *Decoder) fragment(p *packet, proto byte, id uint32, off int, more bool,
 		s.state, s.doneAt = fragDone, d.clock.now
 		d.frags.drop(s, &d.pool)
 		q.cut = false
-		d.datagramWhole(&q, proto)
+		d.datagramWhole(&q, proto, nil)
 	}
 	d.enforce()
 }
@@ -316,6 +333,9 @@ func (d *Decoder) wanted(p *packet, proto byte, b []byte) sipparse.Verdict {
 // kill gives a datagram up and keeps its entry, so that the rest of its fragments leave at once.
 func (d *Decoder) kill(s *fragSet) {
 	d.stats.FragmentDropped++
+	if d.run.set == s {
+		d.endRun()
+	}
 	s.state, s.seen = fragDead, nil
 	d.frags.drop(s, &d.pool)
 }
@@ -324,13 +344,7 @@ func (d *Decoder) kill(s *fragSet) {
 // came from.
 func (d *Decoder) assemble(s *fragSet) packet {
 	q := s.pkt
-	var w *whole
-	if n := len(d.whole); n > 0 {
-		w = d.whole[n-1]
-		d.whole = d.whole[:n-1]
-	} else {
-		w = new(whole)
-	}
+	w := d.takeWhole()
 	q.whole, q.pieces = w, w.segs[:0]
 	n := int64(0)
 	for _, x := range s.list {
@@ -373,6 +387,35 @@ type whole struct {
 	kept   bool   // by a unit
 }
 
+func (d *Decoder) takeWhole() *whole {
+	n := len(d.whole)
+	if n == 0 {
+		return new(whole)
+	}
+	w := d.whole[n-1]
+	d.whole = d.whole[:n-1]
+	return w
+}
+
+// putWhole takes memory back of which the datagram was read; end is where it ends in the loan.
+func (d *Decoder) putWhole(w *whole, end int) {
+	switch l := w.loan; {
+	case l == nil:
+		poison(w.octets[:cap(w.octets)])
+	case w.kept:
+	default:
+		poison(l.octets[w.at:end])
+		if l.used == end { // nobody has taken more
+			l.used = w.at
+		}
+	}
+	w.loan.GiveBack()
+	w.base, w.loan = nil, nil
+	if len(d.whole) < 4 {
+		d.whole = append(d.whole, w)
+	}
+}
+
 // room returns n octets of memory, empty.
 func (w *whole) room(d *Decoder, n, pieces int) []byte {
 	w.kept = false
@@ -404,34 +447,26 @@ func sameEnd(b, base []byte) bool {
 	return 0 < n && n <= m && &b[:n][n-1] == &base[:m][m-1]
 }
 
-// datagramWhole goes on with a datagram put together and takes its memory back.
-func (d *Decoder) datagramWhole(q *packet, proto byte) {
-	w := q.whole
-	end := w.at + cap(q.base)
+// datagramWhole goes on with a datagram put together and takes its memory back; s is the entry that keeps its octets, if any.
+func (d *Decoder) datagramWhole(q *packet, proto byte, s *fragSet) {
+	w, base := q.whole, q.base
 	if q.v6 {
-		d.extensions(q, proto, q.base)
+		d.extensions(q, proto, base)
 	} else {
-		d.transport(q, proto, q.base)
+		d.transport(q, proto, base)
 	}
-	switch l := w.loan; {
-	case l == nil:
-		poison(w.octets[:cap(w.octets)])
-	case w.kept:
-	default:
-		poison(l.octets[w.at:end])
-		if l.used == end { // nobody has taken more
-			l.used = w.at
-		}
+	if s != nil && !w.kept && len(s.raw) > 0 && &s.raw[0] == &base[0] { // the entry may be another datagram's by now
+		d.sum(s, base)
+		d.frags.dropRaw(s)
 	}
-	w.loan.GiveBack()
-	w.base, w.loan = nil, nil
-	if len(d.whole) < 4 {
-		d.whole = append(d.whole, w)
-	}
+	d.putWhole(w, w.at+cap(base))
 }
 
 // giveUp forgets the datagram. What it begins with is read later, in drain.
 func (d *Decoder) giveUp(s *fragSet) {
+	if d.run.set == s {
+		d.endRun()
+	}
 	d.frags.remove(s)
 	if s.state == fragOpen {
 		d.frags.pending = append(d.frags.pending, s)
@@ -454,7 +489,7 @@ func (d *Decoder) drain() {
 		q.cut = true
 		q.findings = append(q.findings, record.Finding{ID: "frag-incomplete", Severity: record.Warning, Clause: fragClause(q.v6),
 			Message: fmt.Sprintf("fragments of the datagram are missing after octet %d", len(q.base)), Frames: frameNumbers(q.pieces)})
-		d.datagramWhole(&q, s.proto)
+		d.datagramWhole(&q, s.proto, nil)
 		d.cur, d.verdict = saved, verdict
 	}
 	d.frags.pending = nil
