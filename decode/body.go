@@ -113,6 +113,7 @@ type Context struct {
 	q     keys.Query
 
 	mikeys     *mikeyMemory // nil: every message is read in memory of its own
+	planMikey  bool         // what there is to say of one may be said of others like it
 	seals      *sealMemory  // nil: so is everything that is encrypted
 	strings    *stringArena // nil: every string on its own
 	keyNamed   uint64       // KeyName that keyID has turned into keyNamedID

@@ -170,7 +170,54 @@ func looksLikeMikey(b []byte) bool {
 
 func dissectMikey(c *Context, p *Part) {
 	c.mcx = true
+	if c.planMikey && !c.B.Wants(mikeyBody.self) && c.mikeys.follow(c, p.Data) {
+		return
+	}
 	c.mikey(p, mikeyBody, true)
+}
+
+// A mikeyPlan is what there is to say of messages of a pattern, around the key's identifier, when no ring is asked and
+// nothing but words is wanted: they have no findings.
+type mikeyPlan struct {
+	pattern       *mikeyparse.Pattern
+	before, after string
+}
+
+const (
+	maxMikeyPlans = 4
+	// A plan costs about as much as reading a message; traffic of ever new patterns gets one for so many that fit.
+	fitsPerPlan = 32
+)
+
+// follow says of a message what its dissector would, when it is one of a pattern.
+func (mem *mikeyMemory) follow(c *Context, raw []byte) bool {
+	for i := range mem.plans {
+		if pl := &mem.plans[i]; pl.pattern.Match(raw) {
+			mem.fits++
+			c.Say(c.join(pl.before, c.hex8(mikeyparse.CSBIDOf(raw)), pl.after))
+			return true
+		}
+	}
+	return false
+}
+
+// learn keeps the pattern of a message of which nothing was to be found.
+func (mem *mikeyMemory) learn(raw []byte, m *mikeyparse.Message) {
+	if mem.learned >= maxMikeyPlans+mem.fits/fitsPerPlan {
+		return
+	}
+	pattern := m.Pattern(raw)
+	if pattern == nil {
+		return
+	}
+	mem.learned++
+	kind, way, who, about := mikeyWords(m)
+	pl := mikeyPlan{pattern, kind + way, strings.Clone(who + about)}
+	if len(mem.plans) < maxMikeyPlans {
+		mem.plans = append(mem.plans, pl)
+	} else {
+		mem.plans[mem.learned%maxMikeyPlans] = pl
+	}
 }
 
 // A mikeyRun is the state of one message while it is shown.
@@ -189,6 +236,9 @@ type mikeyMemory struct {
 	parser mikeyparse.Parser
 	trace  []tracedField
 	see    mikeyparse.Tracer
+
+	plans         []mikeyPlan
+	learned, fits int
 }
 
 func (mem *mikeyMemory) tracer() mikeyparse.Tracer {
@@ -252,10 +302,19 @@ func (c *Context) mikey(p *Part, f *mikeyFields, own bool) {
 		m = &mikeyparse.Message{}
 	}
 	r.unwrap(raw)
+	found, dropped := len(c.B.R.Findings), c.B.Dropped
 	r.show(m, form)
 	r.check(m, err, own)
 	r.keyFindings(m)
-	c.Say(c.mikeyWords(m, r.verdict))
+	if m.Header.DataType != mikeyparse.DataSAKKE {
+		c.Say(c.join("MIKEY ", m.Header.DataType.String(), r.verdict))
+		return
+	}
+	kind, way, who, about := mikeyWords(m)
+	c.Say(c.join(kind, way, c.hex8(m.CSBID()), who, about, r.verdict))
+	if c.planMikey && own && form == mikeyparse.FormRaw && err == nil && len(c.B.R.Findings) == found && c.B.Dropped == dropped {
+		mem.learn(raw, m)
+	}
 }
 
 // from is the index of the first traced field at octet off or behind it; the trace ascends.
@@ -607,19 +666,16 @@ func uploads(m *mikeyparse.Message) bool {
 	return ok1 && ok2 && !from && to
 }
 
-// mikeyWords says what a message brings: "CSK upload 2abcdef0 → mcptt.example.org".
-func (c *Context) mikeyWords(m *mikeyparse.Message, verdict string) string {
-	if m.Header.DataType != mikeyparse.DataSAKKE {
-		return c.join("MIKEY ", m.Header.DataType.String(), verdict)
-	}
-	way, who, about := "", "", ""
+// mikeyWords says what an I_MESSAGE brings, around the identifier of the key: "CSK upload 2abcdef0 → mcptt.example.org".
+func mikeyWords(m *mikeyparse.Message) (kind, way, who, about string) {
+	way = " "
 	from, okFrom := server(m.Initiator())
 	to, okTo := server(m.Responder())
 	switch {
 	case okFrom && okTo && !from && to:
-		way = " upload"
+		way = " upload "
 	case okFrom && okTo && from && !to:
-		way = " download"
+		way = " download "
 	}
 	if okTo {
 		if s, ok := m.Responder().TextOctets(); ok {
@@ -628,5 +684,5 @@ func (c *Context) mikeyWords(m *mikeyparse.Message, verdict string) string {
 	} else if m.Responder() != nil {
 		who = " (identities hidden)"
 	}
-	return c.join(mikeyparse.KeyTypeOf(m.CSBID()).String(), way, " ", c.hex8(m.CSBID()), who, about, verdict)
+	return mikeyparse.KeyTypeOf(m.CSBID()).String(), way, who, about
 }

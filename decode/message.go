@@ -144,7 +144,7 @@ func (w *worker) reset() *record.Record {
 	r := &w.rec
 	*r = record.Record{Nodes: r.Nodes[:0], Sources: r.Sources[:0], Prots: r.Prots[:0], Findings: r.Findings[:0]}
 	w.b.Reset(r)
-	w.c = Context{B: &w.b, opt: w.opt, words: w.c.words[:0], xml: &w.xml, mikeys: &w.mikeys, seals: &w.seals, strings: &w.strings}
+	w.c = Context{B: &w.b, opt: w.opt, words: w.c.words[:0], xml: &w.xml, mikeys: &w.mikeys, seals: &w.seals, strings: &w.strings, planMikey: w.words}
 	w.seals.n = 0
 	w.response, w.mcx, w.cut = false, false, false
 	return r
