@@ -25,7 +25,7 @@ type tracker struct {
 }
 
 func (t tracker) Read(r *record.Record) any {
-	if e := session.Read(r); e != nil {
+	if e := t.Tracker.Read(r); e != nil {
 		return e
 	}
 	return nil

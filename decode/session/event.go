@@ -71,14 +71,8 @@ type Details struct {
 	HasPoC     bool // a poc-settings body, even without an entity
 	IMessages  []IMessage
 	Signatures []Signature
-	Bodies     []Body
+	Bodies     int // leaf bodies
 	Profiles   []Profile
-}
-
-// A Body is one leaf body.
-type Body struct {
-	Path, Type string
-	Digest     uint64
 }
 
 // A Service is one of the three mission critical services, or a server of TS 33.180 5.1.3.1 that is asked over HTTP.
@@ -194,7 +188,6 @@ type Entity struct {
 // An IMessage is one MIKEY-SAKKE I_MESSAGE (TS 33.180 annex E).
 type IMessage struct {
 	Body         string
-	Digest       uint64
 	CSBID        string
 	KeyType      string
 	Initiator    string

@@ -15,7 +15,6 @@ func Spoil() (undo func()) {
 		spoil(d.Settings, Entity{ID: "spoiled", AnswerMode: "spoiled"})
 		spoil(d.IMessages, IMessage{CSBID: "spoiled", Initiator: "spoiled"})
 		spoil(d.Signatures, Signature{State: "spoiled", KeyID: "spoiled"})
-		spoil(d.Bodies, Body{Path: "spoiled"})
 		spoil(d.Profiles, Profile{User: "spoiled"})
 		spoil(e.Frames, 1<<40)
 		spoil(e.Inner, Message{Method: "spoiled", CallID: "spoiled"})

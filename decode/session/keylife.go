@@ -261,19 +261,10 @@ func (t *Tracker) keyDownload(e *Event, a *attempt) *Link {
 // again (a retransmission, a relayed body, TS 24.379 6.6.2.5) is none.
 func (t *Tracker) nonces(e *Event) {
 	for i := range e.Ciphers {
-		c := e.Ciphers[i]
-		k := append(t.key[:0], c.KeyID...)
-		for s := 0; s < 64; s += 8 {
-			k = append(k, byte(c.IV>>s))
+		c := &e.Ciphers[i]
+		if text, again := t.ivs.seen(c); again && text != c.Text {
+			t.find("SEC-22", "GCM nonce reuse: two different cipher texts under key "+c.KeyID+" have one IV", "", "")
 		}
-		t.key = k
-		if old, ok := t.ivs.get(k); ok {
-			if old.Text != c.Text {
-				t.find("SEC-22", "GCM nonce reuse: two different cipher texts under key "+c.KeyID+" have one IV", "", "")
-			}
-			continue
-		}
-		t.ivs.put(k, c)
 	}
 }
 

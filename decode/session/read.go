@@ -68,7 +68,6 @@ const (
 	cHeaderValue
 	cBodies
 	cPath
-	cBodyType
 	cMIKEY
 	cCSB
 	cKeyType
@@ -201,7 +200,7 @@ var fieldCodes = map[string]code{
 	"sip.authorization": cAuth, "sip.authorization.header": cAuthHeader,
 	"sip.security": cSecurity, "sip.security.header": cSecHeader, "sip.security.mechanism": cSecMech, "sip.security.params": cSecParams, "esp": cESP, "esp.spi": cESPSPI,
 	"sip.headers": cHeaders, "sip.headers.name": cHeaderName, "sip.headers.value": cHeaderValue,
-	"bodies": cBodies, "bodies.path": cPath, "bodies.type": cBodyType,
+	"bodies": cBodies, "bodies.path": cPath,
 	"mikey": cMIKEY, "mikey.csb_id": cCSB, "mikey.key_type": cKeyType, "mikey.initiator": cInitiator, "mikey.responder": cResponder,
 	"mikey.initiator_kms": cInitiatorKMS, "mikey.responder_kms": cResponderKMS, "mikey.hidden": cHidden,
 	"mikey.signature": cSig, "mikey.signature.state": cSigState, "mikey.key": cKey, "mikey.key.state": cKeyState, "mikey.key.reason": cKeyReason,
@@ -283,19 +282,22 @@ const (
 // Read takes from a record what the tracker has to know, or returns nil for a record that does not matter: a finding, a
 // summary, a message without a SIP start line. It is pure and cheap; the event owns its memory, so that the record may
 // be reused at once. Whoever is done with the event may give it back to Release.
-func Read(r *record.Record) *Event {
+func Read(r *record.Record) *Event { return read(r, true) }
+
+// read reads a record; without ladders only answers are compared by their digest.
+func read(r *record.Record, ladders bool) *Event {
 	if r.Type != record.Message {
 		return nil
 	}
 	rd := readers.Get().(*reader)
 	rd.r, rd.codes = r, codes()
-	e := rd.event()
+	e := rd.event(ladders)
 	rd.r = nil
 	readers.Put(rd)
 	return e
 }
 
-func (rd *reader) event() *Event {
+func (rd *reader) event(ladders bool) *Event {
 	r := rd.r
 	e := newEvent()
 	e.Number, e.Time, e.File, e.Src, e.Dst, e.Transport, e.Quoted = r.Number, r.Time, intern(r.File), r.Src, r.Dst, intern(r.Transport), r.Quoted
@@ -330,7 +332,7 @@ func (rd *reader) event() *Event {
 		Release(e)
 		return nil
 	}
-	if len(r.Sources) > 0 {
+	if len(r.Sources) > 0 && (ladders || !e.Request) {
 		e.Digest = maphash.Bytes(digestSeed, r.Sources[0].Data)
 	}
 	rd.ciphers(e)
@@ -378,6 +380,11 @@ type reader struct {
 	codes []code
 	// texts came lately: identities, addresses and names come again and again, and need not be copied each time.
 	texts [1024]string
+	// tags are feature tags that came lately, with the services they name.
+	tags [64]struct {
+		name, value string
+		tags, icsis Services
+	}
 }
 
 var readers = sync.Pool{New: func() any { return new(reader) }}
@@ -520,14 +527,15 @@ func (rd *reader) sip(e *Event, i int, m *Message) {
 		case cPPI:
 			rd.add(&d.Preferred, n.Str)
 		case cService:
-			d.Services |= icsiServices(n.Str)
+			_, icsis := rd.services(icsiRef, n.Str)
+			d.Services |= icsis
 		case cAccept:
 			for k, end := j+1, rd.end(j); k < end; k = rd.next(k) {
 				if rd.codeOf(&nodes[k]) != cAcceptParams {
 					continue
 				}
 				for l, end := k+1, rd.end(k); l < end; l = rd.next(l) {
-					tag, icsi := featureServices(nodes[l].Key, nodes[l].Str)
+					tag, icsi := rd.services(nodes[l].Key, nodes[l].Str)
 					d.Services |= tag | icsi
 				}
 			}
@@ -635,6 +643,11 @@ func (rd *reader) contact(i int, d *Details) {
 
 // param takes one parameter of a Contact.
 func (rd *reader) param(c *Contact, name, value string) {
+	if tags, icsis := rd.services(name, value); tags|icsis != 0 {
+		c.Tags |= tags
+		c.ICSIs |= icsis
+		return
+	}
 	switch low := strings.ToLower(name); low {
 	case "expires":
 		if n, err := strconv.ParseUint(value, 10, 32); err == nil {
@@ -652,10 +665,7 @@ func (rd *reader) param(c *Contact, name, value string) {
 	case "temp-gruu":
 		c.TempGRUU = rd.text(value)
 	default:
-		tag, icsi := featureServices(name, value)
-		c.Tags |= tag
-		c.ICSIs |= icsi
-		if tag|icsi != 0 || !strings.HasPrefix(low, "+") || len(c.Features) >= maxList {
+		if !strings.HasPrefix(low, "+") || len(c.Features) >= maxList {
 			return
 		}
 		f := rd.text(name)
@@ -680,6 +690,29 @@ func continuity(tag string) bool {
 		return true
 	}
 	return strings.HasPrefix(tag, "atcf") || strings.Contains(tag, "srvcc") || strings.Contains(tag, "drvcc") || strings.HasPrefix(tag, "ps2ps") || strings.HasPrefix(tag, "cs2ps") || strings.HasPrefix(tag, "ps2cs")
+}
+
+// icsiRef is the feature tag whose value is an ICSI.
+const icsiRef = "g.3gpp.icsi-ref"
+
+// services is featureServices, which is asked about the same few tags again and again.
+func (rd *reader) services(name, value string) (tags, icsis Services) {
+	if len(name) < 8 || name[0] != '+' && name[0]|0x20 != 'g' {
+		return 0, 0
+	}
+	last := byte(0)
+	if value != "" {
+		last = value[len(value)-1]
+	}
+	m := &rd.tags[(len(name)+3*len(value)+int(name[len(name)-1])+int(last))%len(rd.tags)]
+	if m.name != name || m.value != value {
+		if len(name)+len(value) > 2*maxShared {
+			return featureServices(name, value)
+		}
+		m.name, m.value = strings.Clone(name), strings.Clone(value)
+		m.tags, m.icsis = featureServices(name, value)
+	}
+	return m.tags, m.icsis
 }
 
 // featureServices tells which services a feature tag names: by itself, and by the ICSI in its value.
@@ -731,29 +764,27 @@ func (rd *reader) body(e *Event, i int, m *Message) {
 		m.Details = &Details{Expires: -1}
 	}
 	d := m.Details
-	if len(d.Bodies) >= maxList {
+	if d.Bodies >= maxList {
 		return
 	}
-	b := Body{Digest: rd.digest(i)}
+	d.Bodies++
+	path := ""
 	for j, end := i+1, rd.end(i); j < end; j = rd.next(j) {
 		n := &rd.r.Nodes[j]
 		switch c := rd.codeOf(n); c {
 		case none:
 		case cPath:
-			b.Path = intern(clipText(n.Str, 40))
-		case cBodyType:
-			b.Type = intern(clipText(n.Str, 120))
+			path = intern(clipText(n.Str, 40))
 		case cMIKEY:
 			if len(d.IMessages) < maxList {
 				im := rd.mikey(j)
-				im.Body, im.Digest = b.Path, b.Digest
+				im.Body = path
 				d.IMessages = append(d.IMessages, im)
 			}
 		case cInfoMCPTT, cInfoMCVideo, cInfoMCData:
 			if len(d.Infos) < maxList {
-				in := rd.info(j, Service(c-cInfoMCPTT))
-				in.Body, in.Digest = b.Path, b.Digest
-				d.Infos = append(d.Infos, in)
+				d.Infos = append(d.Infos, Info{Service: Service(c - cInfoMCPTT), Body: path, Digest: rd.digest(i)})
+				rd.info(j, &d.Infos[len(d.Infos)-1])
 			}
 		case cPoC:
 			d.HasPoC = true
@@ -778,7 +809,6 @@ func (rd *reader) body(e *Event, i int, m *Message) {
 			}
 		}
 	}
-	d.Bodies = append(d.Bodies, b)
 }
 
 // octets returns the octets that a node points at.
@@ -855,8 +885,8 @@ func (rd *reader) mikey(i int) (m IMessage) {
 }
 
 // value reads an element that can be protected.
-func (rd *reader) value(n *record.Node) Value {
-	v := Value{Present: true, State: "clear"}
+func (rd *reader) value(n *record.Node, v *Value) {
+	*v = Value{Present: true, State: "clear"}
 	if p := rd.r.Protection(n); p != nil {
 		v.Encrypted, v.State, v.Reason, v.KeyID = p.Encrypted, p.State.String(), p.Reason.String(), rd.text(p.KeyID)
 		v.Opened = p.Encrypted && p.State == record.Opened
@@ -872,11 +902,10 @@ func (rd *reader) value(n *record.Node) Value {
 			v.Text = rd.text(n.Str)
 		}
 	}
-	return v
 }
 
-func (rd *reader) info(i int, s Service) Info {
-	in := Info{Service: s}
+// info reads an info body into an Info without values.
+func (rd *reader) info(i int, in *Info) {
 	for j, end := i+1, rd.end(i); j < end; j = rd.next(j) {
 		n := &rd.r.Nodes[j]
 		if p := rd.r.Protection(n); p != nil && p.Encrypted {
@@ -886,7 +915,7 @@ func (rd *reader) info(i int, s Service) Info {
 		switch rd.codeOf(n) {
 		case cToken:
 			if !in.Token.Present {
-				in.Token = rd.token(j)
+				rd.token(j, &in.Token)
 			}
 			continue
 		case cClientID:
@@ -906,24 +935,23 @@ func (rd *reader) info(i int, s Service) Info {
 			continue
 		}
 		if !v.Present {
-			*v = rd.value(n)
+			rd.value(n, v)
 		}
 	}
-	return in
 }
 
-func (rd *reader) token(i int) Token {
-	t := Token{Value: rd.value(&rd.r.Nodes[i])}
+// token reads an access token into one without values.
+func (rd *reader) token(i int, t *Token) {
+	rd.value(&rd.r.Nodes[i], &t.Value)
 	t.Text = "" // a bearer token is a secret
 	rd.kids(i, func(j int, c code, n *record.Node) {
 		switch c {
 		case cFingerprint:
 			t.Fingerprint = rd.text(n.Str)
 		case cClaims:
-			rd.claims(j, &t)
+			rd.claims(j, t)
 		}
 	})
-	return t
 }
 
 // jsonText is a JSON string of a claim.

@@ -1,6 +1,9 @@
 package session
 
-import "sync"
+import (
+	"slices"
+	"sync"
+)
 
 // events are those that were given back.
 var events = sync.Pool{New: func() any { return new(readEvent) }}
@@ -32,7 +35,7 @@ func Release(e *Event) {
 	*d = Details{
 		Contacts: spare(d.Contacts), Warnings: spare(d.Warnings), Asserted: spare(d.Asserted), Preferred: spare(d.Preferred), Associated: spare(d.Associated),
 		Security: spare(d.Security), Infos: spare(d.Infos), Settings: spare(d.Settings), IMessages: spare(d.IMessages), Signatures: spare(d.Signatures),
-		Bodies: spare(d.Bodies), Profiles: spare(d.Profiles),
+		Profiles: spare(d.Profiles),
 	}
 	x.Event = Event{Frames: spare(e.Frames), Inner: spare(e.Inner), Ciphers: spare(e.Ciphers)}
 	events.Put(x)
@@ -46,11 +49,7 @@ func spare[T any](s []T) []T {
 	if cap(s) > maxSpare {
 		return nil
 	}
-	var none T
-	for i := range s {
-		s[i] = none
-	}
-	return s[:0]
+	return slices.Delete(s, 0, len(s))
 }
 
 // poison, in tests, spoils what is given back.

@@ -805,6 +805,7 @@ func TestIV(t *testing.T) {
 }
 
 func TestTags(t *testing.T) {
+	rd := new(reader)
 	for _, c := range []struct {
 		name, value string
 		tags, icsis Services
@@ -814,6 +815,11 @@ func TestTags(t *testing.T) {
 		{"+g.3gpp.icsi-ref", "urn%3Aurn-7%3A3gpp-service.ims.icsi.mmtel,urn%3Aurn-7%3A3gpp-service.ims.icsi.mcvideo,urn:urn-7:3gpp-service.ims.icsi.mcdata.sds", 0, Of(MCVideo, MCData)},
 		{"+g.3gpp.icsi-ref", "urn%3Aurn-7%3A3gpp-service.ims.icsi.mcpttx", 0, 0}, {"+sip.instance", "x", 0, 0}, {"", "", 0, 0},
 	} {
+		for range 3 { // remembered, too
+			if a, b := rd.services(c.name, c.value); a != c.tags || b != c.icsis {
+				t.Errorf("%s=%s: %b %b, remembered", c.name, c.value, a, b)
+			}
+		}
 		if a, b := featureServices(c.name, c.value); a != c.tags || b != c.icsis {
 			t.Errorf("%s=%s: %b %b", c.name, c.value, a, b)
 		}

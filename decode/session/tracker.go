@@ -130,7 +130,7 @@ type Tracker struct {
 	sessions     table[*Session]
 	publications table[*publication]
 	subscribed   table[*subscription]
-	ivs          table[Cipher]
+	ivs          nonceTable
 	documents    table[*documents]
 	exchanges    table[*exchange]
 	servers      table[int]    // numbers of sessions by service, host and user or token
@@ -161,7 +161,7 @@ func NewTracker(c Config) *Tracker {
 	t.sessions = newTable(c.Limits.Sessions, t.dropSession)
 	t.publications = newTable[*publication](c.Limits.Publications, nil)
 	t.subscribed = newTable[*subscription](c.Limits.Subscriptions, nil)
-	t.ivs = newTable[Cipher](c.Limits.Nonces, nil)
+	t.ivs = newNonceTable(c.Limits.Nonces)
 	t.documents = newTable[*documents](c.Limits.Profiles, nil)
 	t.exchanges = newTable(c.Limits.Exchanges, t.webUnanswered)
 	t.servers = newTable[int](4*c.Limits.Tokens, nil)
@@ -170,6 +170,9 @@ func NewTracker(c Config) *Tracker {
 	t.issuers = newTable[struct{}](c.Limits.Tokens, nil)
 	return t
 }
+
+// Read is the function Read, but leaves out of the event what this tracker does not look at. It may be called from any goroutine.
+func (t *Tracker) Read(r *record.Record) *Event { return read(r, !t.cfg.NoLadders) }
 
 // maxJump is the longest silence that a single message may claim: a longer one is believed when the next message
 // confirms it.

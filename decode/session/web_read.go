@@ -278,7 +278,9 @@ func (rd *reader) keySet(i int) (k KeySet) {
 		case cKMSSetRevoked:
 			k.Revoked = n.Num != 0
 		case cKMSSetKey:
-			k.State = rd.value(n).State
+			var v Value
+			rd.value(n, &v)
+			k.State = v.State
 		}
 	})
 	return k
