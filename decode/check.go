@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/mcxdump/mcxdump/decode/record"
 	"github.com/mcxdump/mcxdump/sipparse"
@@ -152,12 +153,14 @@ type checkRun struct {
 	pocs     []checkPoC
 	mikeys   []checkMikey
 	sigs     []checkSig
-	cover    map[string]bool // paths of the bodies to which a signature refers
+	cover    []string        // paths of the bodies to which a signature refers,
+	covers   map[string]bool // and more of them
 	embedded []*Part         // message/sip bodies
 	signed   []*Part         // signed bodies
 	xmls     []*Part         // XML bodies that can be signed
 
 	thirdParty bool
+	memo       *checkMemo
 }
 
 // checkInfo is one info body. Its members are indices of nodes, -1 where there is none.
@@ -189,6 +192,30 @@ type checkSig struct {
 	refs  []int
 }
 
+// A checkMemo holds what came of header field values that were looked at lately: the same few come again and again.
+type checkMemo struct {
+	icsis   remembered // icsiService
+	accepts remembered // required
+}
+
+type remembered [16]struct {
+	text string
+	is   int
+	set  bool
+}
+
+// of is what slow makes of a value.
+func (m *remembered) of(b []byte, slow func([]byte) int) int {
+	if len(b) == 0 || len(b) > 256 {
+		return slow(b)
+	}
+	e := &m[(len(b)+int(b[len(b)-1])+int(b[len(b)/2]))%len(m)]
+	if !e.set || e.text != string(b) {
+		e.text, e.is, e.set = string(b), slow(b), true
+	}
+	return e.is
+}
+
 // check runs the checks on a message whose nodes begin at node from and whose findings begin at finding first.
 func (w *worker) check(m *message, from, first int) {
 	cfg := w.opt.Checks
@@ -201,7 +228,10 @@ func (w *worker) check(m *message, from, first int) {
 	c := &w.checks
 	*c = checkRun{Context: &w.c, cfg: cfg, said: w.policy, track: w.opt.Tracker != nil, m: m, r: &w.rec, from: first, whole: !w.cut || m.depth > 0, expires: -1, request: m.sip.Request,
 		contacts: c.contacts[:0], infos: c.infos[:0], pocs: c.pocs[:0], mikeys: c.mikeys[:0], sigs: c.sigs[:0],
-		embedded: c.embedded[:0], signed: c.signed[:0], xmls: c.xmls[:0]}
+		embedded: c.embedded[:0], signed: c.signed[:0], xmls: c.xmls[:0], cover: c.cover[:0], memo: c.memo}
+	if c.memo == nil {
+		c.memo = new(checkMemo)
+	}
 	c.mime()
 	if len(m.parts) == 0 && !c.request {
 		return
@@ -263,6 +293,17 @@ func (c *checkRun) view(from int) {
 	}
 }
 
+// infoFields are the fields of info bodies that the checks look for in each, by service.
+var infoFields = sync.OnceValue(func() []infoField {
+	out := make([]infoField, len(infoServices))
+	for i, s := range infoServices {
+		out[i] = infoField{s.byName[s.name+"-access-token"].f.f, s.byName[s.name+"-request-uri"].f.f, s.byName["selected-user-profile-index"].f.f}
+	}
+	return out
+})
+
+type infoField struct{ token, uri, profile *record.Field }
+
 func (c *checkRun) viewBody(body int, p *Part) {
 	r := c.r
 	isSigned := false
@@ -288,20 +329,18 @@ func (c *checkRun) viewBody(body int, p *Part) {
 				}
 				s.refs = append(s.refs, k)
 				if b := c.child(k, sigRefBody); b >= 0 {
-					if c.cover == nil {
-						c.cover = map[string]bool{}
-					}
-					c.cover[c.str(b)] = true
+					c.addCover(c.str(b))
 				}
 			}
 			c.sigs = append(c.sigs, s)
 		case fSIP:
 			c.embedded = append(c.embedded, p)
 		}
-		for _, s := range infoServices {
+		for k, s := range infoServices {
 			if f == s.self {
-				c.infos = append(c.infos, checkInfo{s: s, p: p, node: i, whole: c.readWhole(p), token: c.child(i, s.byName[s.name+"-access-token"].f.f),
-					client: c.child(i, s.clientID.f.f), uri: c.child(i, s.byName[s.name+"-request-uri"].f.f), profile: c.child(i, s.byName["selected-user-profile-index"].f.f)})
+				of := &infoFields()[k]
+				c.infos = append(c.infos, checkInfo{s: s, p: p, node: i, whole: c.readWhole(p), token: c.child(i, of.token),
+					client: c.child(i, s.clientID.f.f), uri: c.child(i, of.uri), profile: c.child(i, of.profile)})
 			}
 		}
 	}
@@ -315,6 +354,18 @@ func (c *checkRun) viewBody(body int, p *Part) {
 	case strings.HasSuffix(p.Type, "+xml") || p.Type == "application/xml" || p.Type == "text/xml":
 		c.xmls = append(c.xmls, p)
 	}
+}
+
+// addCover notes that a signature refers to a body. A few are looked through faster than asked of a map.
+func (c *checkRun) addCover(path string) {
+	if len(c.cover) < 16 {
+		c.cover = append(c.cover, path)
+		return
+	}
+	if c.covers == nil {
+		c.covers = map[string]bool{}
+	}
+	c.covers[path] = true
 }
 
 // child is the first child of a node with a field, -1 when there is none.

@@ -73,7 +73,9 @@ func (c *checkRun) positions() {
 }
 
 // covered tells whether a signature refers to a body.
-func (c *checkRun) covered(p *Part) bool { return c.cover[p.Path] }
+func (c *checkRun) covered(p *Part) bool {
+	return slices.Contains(c.cover, p.Path) || c.covers[p.Path]
+}
 
 // integrityOn tells whether integrity protection is enabled for a service, as far as that is known: by configuration, or
 // because the message has signatures for the service. Service nil stands for the only one there is.

@@ -120,11 +120,12 @@ func (c *checkRun) serviceHeaders() {
 	}{{sipparse.HdrPPreferredService, fSIPPPS}, {sipparse.HdrPAssertedService, fSIPPAS}} {
 		for span := range sip.Elements(h.id) {
 			seen = true
-			v := strings.Trim(string(sip.Bytes(span)), "<>")
-			k := icsiService(v)
+			b := bytes.Trim(sip.Bytes(span), "<>")
+			k := c.memo.icsis.of(b, func(b []byte) int { return icsiService(string(b)) })
 			if k >= 0 && (want == 0 || want>>k&1 != 0) {
 				continue
 			}
+			v := string(b)
 			why := "is not the service identifier of the service"
 			if icsiService(sipparse.Unescape([]byte(v))) >= 0 && k < 0 {
 				why = "must not be percent-encoded here"
@@ -139,19 +140,7 @@ func (c *checkRun) serviceHeaders() {
 	}
 	got := uint8(0)
 	for span := range sip.Elements(sipparse.HdrAcceptContact) {
-		fs, _ := sipparse.ParseFeatures(sip.Bytes(span))
-		tags, require, explicit := uint8(0), false, false
-		for p := range fs.ParamSeq() {
-			name := p.Name.In(fs.Raw)
-			if k := tagService(name); k >= 0 {
-				tags |= 1 << k
-			}
-			require = require || bytes.EqualFold(name, []byte("require"))
-			explicit = explicit || bytes.EqualFold(name, []byte("explicit"))
-		}
-		if require && explicit {
-			got |= tags
-		}
+		got |= uint8(c.memo.accepts.of(sip.Bytes(span), required))
 	}
 	switch {
 	case want == 0 && got == 0:
@@ -163,6 +152,24 @@ func (c *checkRun) serviceHeaders() {
 			}
 		}
 	}
+}
+
+// required is the set of services that an Accept-Contact value names with require and explicit.
+func required(b []byte) int {
+	fs, _ := sipparse.ParseFeatures(b)
+	tags, require, explicit := 0, false, false
+	for p := range fs.ParamSeq() {
+		name := p.Name.In(fs.Raw)
+		if k := tagService(name); k >= 0 {
+			tags |= 1 << k
+		}
+		require = require || bytes.EqualFold(name, []byte("require"))
+		explicit = explicit || bytes.EqualFold(name, []byte("explicit"))
+	}
+	if require && explicit {
+		return tags
+	}
+	return 0
 }
 
 // publishInfo checks an info body (PUB-10 to PUB-14, PUB-16).
@@ -229,7 +236,7 @@ func (c *checkRun) entity(v *checkPoC, e int, s *infoService) {
 			c.fire("PUB-24", s, v.p, pocEUnknown.self, c.at(k), "extension namespace wrong: %q is not in %s", c.str(c.child(k, pocEUnknown.name)), nsSettings)
 		}
 	}
-	if foreignProfile < 0 && foreignMultiplex < 0 && bytes.Contains(v.p.Data, []byte("urn:3gpp:ns:mcsSettings:1.0")) {
+	if foreignProfile < 0 && foreignMultiplex < 0 && hasOldSettings(v.p.Data) {
 		c.fireAs("PUB-24", record.Note, s, v.p, pocEntity, at, "extension namespace is %q instead of %s; read all the same", "urn:3gpp:ns:mcsSettings:1.0", nsSettings)
 	}
 	for _, o := range []struct {
@@ -254,6 +261,20 @@ func (c *checkRun) entity(v *checkPoC, e int, s *infoService) {
 	}
 	if c.child(e, pocProfile) < 0 && foreignProfile < 0 && !c.found(v.p, "PUB-22") {
 		c.fire("PUB-21", s, v.p, pocProfile, at, "selected-user-profile-index missing in poc-settings")
+	}
+}
+
+// hasOldSettings looks for urn:3gpp:ns:mcsSettings:1.0, by the part of it that is rare in XML.
+func hasOldSettings(b []byte) bool {
+	const head, tail = "urn:3gpp:ns:mcs", "Settings:1.0"
+	for at := 0; ; at++ {
+		i := bytes.Index(b[at:], []byte(tail))
+		if i < 0 {
+			return false
+		}
+		if at += i; at >= len(head) && string(b[at-len(head):at]) == head {
+			return true
+		}
 	}
 }
 

@@ -455,18 +455,18 @@ func (e *encoder) shaped(dst []byte, j int) []byte {
 		return e.object(dst, j)
 	}
 	e.tries++
-	slot, nodes, s := e.shapes.find(e.r.Nodes, j)
+	set, nodes, s := e.shapes.find(e.r.Nodes, j)
 	if s != nil {
 		return e.fill(dst, s, nodes)
 	}
-	if slot < 0 || e.careful {
+	if set == nil || e.careful {
 		return e.object(dst, j)
 	}
 	from := len(dst)
 	e.watch = &shaper{}
 	dst = e.object(dst, j)
 	if !e.careful { // no name came twice
-		e.shapes.keep(slot, e.watch.shape(dst[from:], from, nodes, j, anyClass))
+		set.keep(e.watch.shape(dst[from:], from, nodes, j, anyClass))
 	}
 	e.watch = nil
 	return dst

@@ -73,55 +73,63 @@ const (
 )
 
 const (
-	shapeBits  = 7
-	shapeSlots = 1 << shapeBits // shapes that are known at a time: 6 MB at the worst
-	shapeMin   = 5              // nodes; fewer are not worth it
-	shapeMax   = 512
-	shapeText  = 16 << 10 // octets, with the values of the nodes that it is made of
+	shapeBits = 6
+	shapeSets = 1 << shapeBits // of shapes that are known at a time
+	shapeWays = 4              // shapes of a set; 256 are 12 MB at the worst
+	shapeMin  = 5              // nodes; fewer are not worth it
+	shapeMax  = 512
+	shapeText = 16 << 10 // octets, with the values of the nodes that it is made of
 	// shapeTries is how many stretches of a record are compared with shapes: no more, so that the work for hostile ones stays in
 	// proportion to their size.
 	shapeTries = 32
-	// shapePatience is how many strange stretches come to a place in the table before the next one is remembered there.
+	// shapePatience is how many strange stretches come to a set before the next one is remembered there.
 	shapePatience = 4
 )
 
-// shapes are those of the stretches that came lately, by where they begin and end. It is shared by workers.
+// shapes are those of the stretches that came lately, in sets by a look at a few of their nodes. It is shared by workers.
 type shapes struct {
-	slots    [shapeSlots]atomic.Pointer[shape]
-	strange  [shapeSlots]atomic.Uint32
+	sets     [shapeSets]shapeSet
 	patience uint32
+}
+
+type shapeSet struct {
+	ways    [shapeWays]atomic.Pointer[shape]
+	strange atomic.Uint32 // stretches without a shape since one was made
+	made    atomic.Uint32
 }
 
 func newShapes() *shapes { return &shapes{patience: shapePatience} }
 
-// find looks for the shape of node j and what is below it. Where it returns none and a slot that is not negative, it is time to
-// make that of these nodes.
-func (t *shapes) find(all []record.Node, j int) (slot int, nodes []record.Node, s *shape) {
+// find looks for the shape of node j and what is below it. Where it returns a set and no shape, it is time to make that of these
+// nodes and to put it there.
+func (t *shapes) find(all []record.Node, j int) (set *shapeSet, nodes []record.Node, s *shape) {
 	end := int(all[j].End)
 	n := end - j
 	if n < shapeMin || n > shapeMax || end > len(all) {
-		return -1, nil, nil
+		return nil, nil, nil
 	}
 	nodes = all[j:end]
 	h := uint32(n)
 	for _, i := range [...]int{0, n / 4, n / 2, n * 3 / 4, n - 1} {
 		h = h*0x9e3779b1 + uint32(nodes[i].Field.ID()) + uint32(nodes[i].Flags)<<20
 	}
-	slot = int(h * 0x9e3779b1 >> (32 - shapeBits))
-	if s = t.slots[slot].Load(); s != nil && s.fits(nodes) {
-		return slot, nodes, s
+	set = &t.sets[h*0x9e3779b1>>(32-shapeBits)]
+	for i := range set.ways {
+		if s = set.ways[i].Load(); s != nil && s.fits(nodes) {
+			return nil, nodes, s
+		}
 	}
-	if t.strange[slot].Add(1) <= t.patience {
-		return -1, nodes, nil
+	if set.strange.Add(1) <= t.patience {
+		return nil, nodes, nil
 	}
-	t.strange[slot].Store(0)
-	return slot, nodes, nil
+	set.strange.Store(0)
+	return set, nodes, nil
 }
 
 // keep remembers a shape, unless it is nil.
-func (t *shapes) keep(slot int, s *shape) {
+func (t *shapeSet) keep(s *shape) {
 	if s != nil {
-		t.slots[slot].Store(s)
+		t.ways[t.made.Add(1)%shapeWays].Store(s)
 	}
 }
 

@@ -54,17 +54,17 @@ func (w *treeWriter) roots(t *shapes) {
 
 // shaped appends a root by its shape where that is known, or remembers it. It returns false when nothing was written.
 func (w *treeWriter) shaped(t *shapes, j int) bool {
-	slot, nodes, s := t.find(w.r.Nodes, j)
+	set, nodes, s := t.find(w.r.Nodes, j)
 	if s != nil {
 		return w.fill(s, nodes)
 	}
-	if slot < 0 {
+	if set == nil {
 		return false
 	}
 	from := len(w.dst)
 	w.watch = &shaper{}
 	w.node(j, 1)
-	t.keep(slot, w.watch.shape(w.dst[from:], from, nodes, j, layoutClass))
+	set.keep(w.watch.shape(w.dst[from:], from, nodes, j, layoutClass))
 	w.watch = nil
 	return true
 }
