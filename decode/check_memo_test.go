@@ -15,7 +15,8 @@ func TestCheckMemo(t *testing.T) {
 		`*;+g.3gpp.icsi-ref="urn%3Aurn-7%3A3gpp-service.ims.icsi.mcptt";require;explicit`, "urn:urn-7:3gpp-service.ims.icsi.mcptt", "urn:urn-7:3gpp-service.ims.icsi.mcdata.fd",
 		"urn:urn-7:3gpp-service.ims.icsi.mcvideo", "*;+g.3gpp.mcptt;require;explicit" + strings.Repeat(";x", 200)}
 	for i := range 40 {
-		values = append(values, fmt.Sprintf("*;+g.3gpp.mcptt;x=%d;require;explicit", i), fmt.Sprintf("*;+g.3gpp.mcptt;x=%d;explicit", i))
+		values = append(values, fmt.Sprintf("*;+g.3gpp.mcptt;x=%d;require;explicit", i), fmt.Sprintf("*;+g.3gpp.mcptt;x=%d;explicit", i),
+			fmt.Sprintf("*;+g.3gpp.mcptt;x=%d;rexuire;explicit", i), fmt.Sprintf("urx:urn-7:3gpp-service.ims.icsi.mc%c%c%c", "pvd"[i%3], "tia"[i%3], "tet"[i/3%3]), fmt.Sprintf("urn:urn-7:3gpp-service.ims.icsi.mc%c%ct", "px"[i%2], "tx"[i/2%2]))
 	}
 	var m checkMemo
 	icsi := func(b []byte) int { return icsiService(string(b)) }

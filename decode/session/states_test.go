@@ -814,8 +814,9 @@ func TestTags(t *testing.T) {
 		{"+g.3gpp.icsi-ref", "urn%3Aurn-7%3A3gpp-service.ims.icsi.mcptt", 0, Of(MCPTT)},
 		{"+g.3gpp.icsi-ref", "urn%3Aurn-7%3A3gpp-service.ims.icsi.mmtel,urn%3Aurn-7%3A3gpp-service.ims.icsi.mcvideo,urn:urn-7:3gpp-service.ims.icsi.mcdata.sds", 0, Of(MCVideo, MCData)},
 		{"+g.3gpp.icsi-ref", "urn%3Aurn-7%3A3gpp-service.ims.icsi.mcpttx", 0, 0}, {"+sip.instance", "x", 0, 0}, {"", "", 0, 0},
+		{"+g.3gpp.icsi-ref", "urn%3Aurn-7%3A3gpp-service.ims.icsx.mcptt", 0, 0}, {"+g.3gxp.icsi-ref", "urn%3Aurn-7%3A3gpp-service.ims.icsi.mcptt", 0, 0},
 	} {
-		for range 3 { // remembered, too
+		for range 3 { // remembered, too, beside others of the same length
 			if a, b := rd.services(c.name, c.value); a != c.tags || b != c.icsis {
 				t.Errorf("%s=%s: %b %b, remembered", c.name, c.value, a, b)
 			}
