@@ -53,6 +53,12 @@ func (m *Message) clean(id HeaderID, v []byte) bool {
 	return true
 }
 
+// unchecked tells whether clean says so of every value of a kind.
+func unchecked(id HeaderID) bool {
+	var m Message
+	return id != HdrContentLength && m.clean(id, []byte("<\\"))
+}
+
 // topVia tells whether the newest header field is the first Via.
 func (m *Message) topVia() bool { return int(m.first[HdrVia]) == len(m.Headers) }
 

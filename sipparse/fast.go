@@ -267,9 +267,9 @@ func cleanDelta(v []byte) bool {
 	return end == len(v)
 }
 
-// cleanNumber reads a number of up to nine digits.
+// cleanNumber reads a number of up to ten digits that fits in 32 bits.
 func cleanNumber(v []byte) bool {
-	if len(v) == 0 || len(v) > 9 {
+	if len(v) == 0 || len(v) > 10 || len(v) == 10 && string(v) > "4294967295" {
 		return false
 	}
 	for _, c := range v {

@@ -79,6 +79,7 @@ type formLine struct {
 	name       uint8  // octets of the name
 	id         HeaderID
 	compact    bool
+	any        bool  // a value is clean whatever it is
 	same       uint8 // how many other values may still come before this one is compared no longer
 }
 
@@ -188,7 +189,10 @@ func (m *Message) follow(pos, limit int) int {
 		h := &m.Headers[n]
 		h.ID, h.Compact, h.Folded = l.id, l.compact, false
 		h.Name, h.Value = Span{uint32(pos), uint32(l.name)}, Span{uint32(pos + v), uint32(end)}
-		m.header(h, pos, next-2)
+		m.count(h, pos, next-2)
+		if !m.part && (!l.any || end == 0) && l.id != HdrOther {
+			m.checkHeader(h)
+		}
 		pos = next
 		t.line++
 	}
@@ -249,7 +253,7 @@ func (s *formSet) learn(m *Message) {
 // the plainest way has a line that none is like.
 func (f *form) add(m *Message, h *Header) bool {
 	raw, from, v := m.Raw, int(h.Name.Off), int(h.Value.Off)
-	l := formLine{word: 1, id: h.ID, compact: h.Compact, name: uint8(h.Name.Len), head: uint8(v - from), at: uint16(len(f.text))}
+	l := formLine{word: 1, id: h.ID, compact: h.Compact, any: unchecked(h.ID), name: uint8(h.Name.Len), head: uint8(v - from), at: uint16(len(f.text))}
 	end := h.Value.End()
 	for end < len(raw) && raw[end] == ' ' {
 		end++

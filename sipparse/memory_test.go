@@ -160,6 +160,11 @@ func TestMemoryKnows(t *testing.T) {
 			t.Fatalf("%d lines were not expected in %q", m.trail.wrong, raw[:pos])
 		}
 	}
+	// A Content-ID that never was before makes no difference.
+	m.Parse([]byte("MESSAGE sip:a SIP/2.0\r\nContent-Type: multipart/mixed;boundary=b\r\n\r\n--b\r\nContent-Type: application/poc-settings+xml\r\nContent-ID: <new>\r\n\r\nx\r\n--b--"), Options{Datagram: true})
+	if ps := sp.Parts(&m, Limits{}); sp.memory.prev == partHeads || len(ps) != 2 || ps[1].ContentID != "new" {
+		t.Errorf("%+v is not known", ps)
+	}
 	heads := 0
 	for i := range sp.memory.heads {
 		if len(sp.memory.heads[i].text) > 0 {
@@ -240,11 +245,13 @@ func TestMemoryEdges(t *testing.T) {
 		return s + "--b--"
 	}
 	const long = "Content-Type: text/plain;charset=utf-8;filler=aaaaaaaaaaaaaaaaaaaaaaaaa"
+	id := func(s string) string { return long + "\r\nContent-ID: " + s }
 	for _, row := range [][]string{
 		{"SUBSCRIBE sip:a SIP/2.0\r\nCSeq: 1 SUBSCRIBE\r\n\r\n", "SUBSCRIBX sip:a SIP/2.0\r\nCSeq: 1 SUBSCRIBE\r\n\r\n"},
 		{"PUBLISH sip:a SIP/2.0\r\nEvent: a b\r\nMax-Forwards: 256\r\nExpires: x\r\nTo: <sip:a\r\nDate: 1\r\nX: y\r\n\r\n"},
 		{"PUBLISH sip:a SIP/2.0\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\nabcde", "PUBLISH sip:a SIP/2.0\r\nContent-Length: 5\r\n\r\nabcdef"},
 		{"PUBLISH sip:a SIP/2.0\r\nVia: SIP/2.0/UDP a\r\nVia: SIP/2.0/UDP b\r\n\r\n", "PUBLISH sip:a SIP/2.0\r\nX: y\r\nVia: SIP/2.0/UDP b\r\n\r\n", "PUBLISH sip:a SIP/2.0\r\nVia: SIP/2.0/UDP a;branch=z9hG4bK1\r\nVia: SIP/2.0/UDP a;branch=z9hG4bK1\r\n\r\n"},
+		{"PUBLISH sip:a SIP/2.0\r\nCall-ID: a\r\nTo: <sip:a>\r\n\r\n", "PUBLISH sip:a SIP/2.0\r\nCall-ID: \r\nTo: \r\n\r\n", "PUBLISH sip:a SIP/2.0\r\nEvent: a\r\nEvent: bb\r\n\r\n", "PUBLISH sip:a SIP/2.0\r\nEvent: a\r\nEvent: ccc\r\n\r\n"},
 		{"PUBLISH sip:a SIP/2.0\r\nEvent: a\r\nEvent: a\r\n\r\n", "PUBLISH sip:a SIP/2.0\r\nTo: <sip:a>\r\nEvent: a\r\n\r\n"},
 		{"PUBLISH sip:a SIP/2.0\r\nSubject:  \r\nEvent: \r\n\r\n", "PUBLISH sip:a SIP/2.0\r\nSubject:  \r\n a\r\nEvent: a\r\n\r\n", "PUBLISH sip:a SIP/2.0\r\nSubject:   a  \r\nEvent:  a \r\n\r\n"},
 		{"\r\nPUBLISH sip:a SIP/2.0\r\nEvent: a\r\n\r\n", "PUBLISH sip:a SIP/2.0\nEvent: a\n\n", "PUBLISH sip:a SIP/2.0\r\nEvent: a\r\n", "PUBLISH sip:a SIP/2.0\r\nEvent: a\r\n\r", "PUBLISH sip:a SIP/2.0\r\nEvent: a", "PUBLISH sip:a SIP/2.0"},
@@ -254,6 +261,8 @@ func TestMemoryEdges(t *testing.T) {
 		{multi(long+"\r\nContent-ID: <a@b>\r\n\r\nx", long+"\r\nContent-ID: <a@b>\r\n\r\nx", long+"\r\n\r\nContent-Type: x")},
 		{multi("Content-Type: multipart/mixed;boundary=c;filler=aaaaaaaaaaaaaaaaa\r\n\r\n--c\r\n" + long + "\r\n\r\nx\r\n--c--")},
 		{multi(long + "\r\nContent-Transfer-Encoding: base64\r\nContent-Disposition: Render;x=y\r\n\r\nSGVsbG8="), multi(long + "\r\nContent-Transfer-Encoding: base64\r\nContent-Disposition: Render;x=y\r\n\r\nSG*sbG8=")},
+		{multi(id("<a@b>\r\n\r\nx"), id("<a@b>\r\n\r\nx"), id("<c@d>\r\n\r\ny")), multi(id("<a@b\r\n\r\nx")), multi(id("<>\r\n\r\nx"), id("<>\r\n\r\nx")), multi(id("<a>>\r\n\r\nx"), id("<a> \r\n\r\nx"), id("< a>\r\n\r\nx")),
+			multi(id("<a>\r\n b>\r\n\r\nx"), id("<a>\r\nX: y\r\n\r\nx"), id("<a>\n\nx"), id("<\xff>\r\n\r\nx"), id("<a\tb>\r\n\r\nx"), id("<a>\r\n"), id("<a>"), id("<a>\r\n\r\n"), id("<"), id("<\r\n\r\n>\r\n\r\n"))},
 		{"SIP/2.0 200 OK\r\nTo: <sip:a>;tag=1\r\nX-A: b\r\n\r\n", "SIP/2.0 200 OK\r\nTo: <sip:a>;tag=1\r\nX-B: b\r\n\r\n", "SIP/2.0 200 OK\r\nTo : <sip:a>;tag=1\r\nx-a: b\r\n\r\n", "SIP/2.0 200 OK\r\nTo:\t<sip:a>;tag=1\r\nX-A:  b\r\n\r\n", "SIP/2.0 2000 OK\r\n\r\n"},
 	} {
 		var mem Memory

@@ -412,19 +412,8 @@ func (sp *Splitter) split(index int) {
 
 // part reads the header of the part body[start:end]. base is the offset of body[0].
 func (sp *Splitter) part(p *Part, body []byte, base, start, end int) {
-	if sp.memory != nil {
-		if h := sp.memory.find(body[start:end]); h != nil && len(h.headers) <= sp.lim.Headers {
-			pos := start + len(h.text)
-			p.Raw, p.Off, p.Data = span(base+pos, base+end), base+pos, body[pos:end:end]
-			h.recall(p, base+start)
-			if h.kind.Len > 0 {
-				p.Type.Raw = body[start+int(h.kind.Off) : start+h.kind.End() : start+h.kind.End()]
-			}
-			if p.ContentID != "" {
-				sp.contentID(p)
-			}
-			return
-		}
+	if sp.memory != nil && sp.recall(p, body, base, start, end) {
+		return
 	}
 	m := &sp.msg
 	m.Raw, m.Headers, m.Diags = body[:end], p.Headers, p.Diags
@@ -460,6 +449,33 @@ func (sp *Splitter) part(p *Part, body []byte, base, start, end int) {
 		}
 	}
 	m.Raw, m.Headers, m.Diags = nil, nil, nil
+}
+
+// recall is part for a header section that is remembered. It tells whether it is.
+func (sp *Splitter) recall(p *Part, body []byte, base, start, end int) bool {
+	b := body[start:end]
+	h := sp.memory.find(b)
+	if h == nil || len(h.headers) > sp.lim.Headers {
+		return false
+	}
+	n, id := h.section(b)
+	if n == 0 {
+		return false
+	}
+	pos := start + n
+	p.Raw, p.Off, p.Data = span(base+pos, base+end), base+pos, body[pos:end:end]
+	h.recall(p, base+start)
+	if h.kind.Len > 0 {
+		p.Type.Raw = b[h.kind.Off:h.kind.End():h.kind.End()]
+	}
+	if id != nil {
+		p.Headers[len(p.Headers)-1].Value.Len = uint32(len(id) + 2)
+		p.ContentID = sp.cids.text(id)
+	}
+	if p.ContentID != "" {
+		sp.contentID(p)
+	}
+	return true
 }
 
 // contentID notes a Content-ID that another part has.

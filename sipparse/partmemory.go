@@ -19,9 +19,11 @@ const (
 	headFields = 8   // header fields of one
 )
 
-// A partHead is the header section of a part, with the empty line, that has no defect.
+// A partHead is the header section of a part, with the empty line, that has no defect. Where a Content-ID in angle brackets comes last,
+// only what is before its octets is kept, and any may follow.
 type partHead struct {
 	text                            []byte
+	open                            bool
 	headers                         []Header // places in text
 	full, id, disposition, encoding string
 	kind, params                    Span // of Content-Type, in text; in its value
@@ -81,8 +83,33 @@ func (mem *partMemory) learn(p *Part, text []byte, base int) {
 			h.text = h.text[:0] // the empty one, which may occur twice too
 		}
 	}
+	h.open = false
+	if n := len(h.headers); n > 0 && h.headers[n-1].ID == HdrContentID && !h.headers[n-1].Folded && p.ContentID != "" {
+		v := int(h.headers[n-1].Value.Off) + 1
+		if h.open = v >= 48 && string(text[v+len(p.ContentID):]) == idEnd; h.open {
+			h.text = h.text[:v]
+		}
+	}
 	h.full, h.params = p.Type.Full, p.Type.Params
 	h.id, h.disposition, h.encoding = p.ContentID, p.Disposition, p.Encoding
+}
+
+// idEnd is what is after a Content-ID that ends a header section.
+const idEnd = ">\r\n\r\n"
+
+// section gives the length of the header section at the beginning of b, which begins with h, and its Content-ID when h has
+// none of its own. The length is 0 when it is no such section after all.
+func (h *partHead) section(b []byte) (n int, id []byte) {
+	n = len(h.text)
+	if !h.open {
+		return n, nil
+	}
+	b = b[n:]
+	end := printable(b) - 1
+	if end <= 0 || len(b) < end+len(idEnd) || string(b[end:end+len(idEnd)]) != idEnd {
+		return 0, nil
+	}
+	return n + end + len(idEnd), b[:end]
 }
 
 // recall makes a part, whose header section begins at octet at, what it was before.
