@@ -9,8 +9,15 @@ import (
 
 // everything is all that a message says.
 func everything(m *Message, err error) string {
-	return fmt.Sprint(err, m.Request, m.Method, m.RequestURI, m.Version, m.Reason, m.StatusSpan, m.Status, m.StartLine, m.Headers, m.HeaderEnd, m.Body, m.Extra, m.Diags,
+	return fmt.Sprint(err, m.Request, m.Method, m.RequestURI, m.Version, m.Reason, m.StatusSpan, m.Status, m.StartLine, m.Headers, m.HeaderEnd, m.Body, m.Extra, allDiags(m.Diags),
 		m.ContentLength, m.first, m.maxDiags, m.clCount, m.clBad, m.clOther, m.dropped, m.bareLF, m.nonASCII)
+}
+
+func allDiags(ds []Diag) (all []any) {
+	for _, d := range ds {
+		all = append(all, d.ID, d.Header, d.Off, d.Len, d.Detail)
+	}
+	return all
 }
 
 // allParts is all that the parts of a message say.
@@ -18,7 +25,7 @@ func allParts(ps []Part) string {
 	var b []byte
 	for i := range ps {
 		p := &ps[i]
-		b = fmt.Append(b, p.Path, p.Parent, p.Container, p.Depth, p.Type.Full, p.Type.Params, p.Headers, p.Raw, p.Off, p.Derived, p.Decoded, p.Diags, p.base, len(p.src), len(p.Data))
+		b = fmt.Append(b, p.Path, p.Parent, p.Container, p.Depth, p.Type.Full, p.Type.Params, p.Headers, p.Raw, p.Off, p.Derived, p.Decoded, allDiags(p.Diags), p.base, len(p.src), len(p.Data))
 		for _, s := range []string{string(p.Type.Raw), p.ContentID, p.Disposition, p.Encoding, string(p.Data)} {
 			b = append(append(b, '|'), s...)
 		}
@@ -251,7 +258,8 @@ func TestMemoryEdges(t *testing.T) {
 		{"PUBLISH sip:a SIP/2.0\r\nEvent: a b\r\nMax-Forwards: 256\r\nExpires: x\r\nTo: <sip:a\r\nDate: 1\r\nX: y\r\n\r\n"},
 		{"PUBLISH sip:a SIP/2.0\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\nabcde", "PUBLISH sip:a SIP/2.0\r\nContent-Length: 5\r\n\r\nabcdef"},
 		{"PUBLISH sip:a SIP/2.0\r\nVia: SIP/2.0/UDP a\r\nVia: SIP/2.0/UDP b\r\n\r\n", "PUBLISH sip:a SIP/2.0\r\nX: y\r\nVia: SIP/2.0/UDP b\r\n\r\n", "PUBLISH sip:a SIP/2.0\r\nVia: SIP/2.0/UDP a;branch=z9hG4bK1\r\nVia: SIP/2.0/UDP a;branch=z9hG4bK1\r\n\r\n"},
-		{"PUBLISH sip:a SIP/2.0\r\nCall-ID: a\r\nTo: <sip:a>\r\n\r\n", "PUBLISH sip:a SIP/2.0\r\nCall-ID: \r\nTo: \r\n\r\n", "PUBLISH sip:a SIP/2.0\r\nEvent: a\r\nEvent: bb\r\n\r\n", "PUBLISH sip:a SIP/2.0\r\nEvent: a\r\nEvent: ccc\r\n\r\n"},
+		{"PUBLISH sip:a SIP/2.0\r\nCall-ID: a\r\nTo: <sip:a>\r\n\r\n", "PUBLISH sip:a SIP/2.0\r\nCall-ID: \r\nTo: \r\n\r\n"},
+		{"PUBLISH sip:a SIP/2.0\r\nEvent: a\r\nEvent: bb\r\n\r\n", "PUBLISH sip:a SIP/2.0\r\nEvent: a\r\nEvent: ccc\r\n\r\n"},
 		{"PUBLISH sip:a SIP/2.0\r\nEvent: a\r\nEvent: a\r\n\r\n", "PUBLISH sip:a SIP/2.0\r\nTo: <sip:a>\r\nEvent: a\r\n\r\n"},
 		{"PUBLISH sip:a SIP/2.0\r\nSubject:  \r\nEvent: \r\n\r\n", "PUBLISH sip:a SIP/2.0\r\nSubject:  \r\n a\r\nEvent: a\r\n\r\n", "PUBLISH sip:a SIP/2.0\r\nSubject:   a  \r\nEvent:  a \r\n\r\n"},
 		{"\r\nPUBLISH sip:a SIP/2.0\r\nEvent: a\r\n\r\n", "PUBLISH sip:a SIP/2.0\nEvent: a\n\n", "PUBLISH sip:a SIP/2.0\r\nEvent: a\r\n", "PUBLISH sip:a SIP/2.0\r\nEvent: a\r\n\r", "PUBLISH sip:a SIP/2.0\r\nEvent: a", "PUBLISH sip:a SIP/2.0"},
