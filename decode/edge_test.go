@@ -92,8 +92,8 @@ func TestListEdges(t *testing.T) {
 	for over := range 2 {
 		n := maxPlanned + over
 		mime := strings.Repeat("--b\r\nContent-Type: application/mikey\r\n\r\n"+string(imessage)+"\r\n", n) + "--b--"
-		it := item{number: 1, unit: flow.Unit{Data: fmt.Appendf(nil, "MESSAGE sip:a SIP/2.0\r\nContent-Type: multipart/mixed;boundary=b\r\nContent-Length: %d\r\n\r\n%s", len(mime), mime)}}
-		p.plan(&it)
+		it := planned{number: 1}
+		p.plan(&it, &flow.Unit{Data: fmt.Appendf(nil, "MESSAGE sip:a SIP/2.0\r\nContent-Type: multipart/mixed;boundary=b\r\nContent-Length: %d\r\n\r\n%s", len(mime), mime)})
 		if len(it.mikey) != maxPlanned {
 			t.Errorf("%d of %d are opened ahead", len(it.mikey), n)
 		}

@@ -31,8 +31,7 @@ type planner struct {
 const maxPlanned = 16
 
 // plan announces a message to the ring and notes the I_MESSAGEs that it carries.
-func (p *planner) plan(it *item) {
-	u := &it.unit
+func (p *planner) plan(it *planned, u *flow.Unit) {
 	if u.HTTP != nil && p.opt.Checks != nil {
 		p.policy = p.policy.after(p, u)
 	}

@@ -53,7 +53,12 @@ type batch struct {
 
 // item is a message or a finding about a stream, in capture order.
 type item struct {
-	unit    flow.Unit
+	unit flow.Unit // zero for a finding
+	planned
+}
+
+// planned is what the serial stage says of an item.
+type planned struct {
 	note    *note  // nil for a message
 	number  uint64 // 0 for a finding
 	request uint64 // number of the request that an HTTP response answers, 0 when it is not known
@@ -305,8 +310,8 @@ func (p *pipeline) Unit(u *flow.Unit) {
 	if p.opt.Units != nil {
 		p.opt.Units(u)
 	}
-	it := item{unit: *u, number: p.number, request: p.asked.of(u.HTTP, p.number)}
-	p.plan.plan(&it)
+	it := planned{number: p.number, request: p.asked.of(u.HTTP, p.number)}
+	p.plan.plan(&it, u)
 	if it.keys && p.opt.Dormant {
 		p.dec.StopLending() // a ring keeps what it learns; units before this one do not ask it
 		if p.opt.Tracker != nil {
@@ -314,18 +319,19 @@ func (p *pipeline) Unit(u *flow.Unit) {
 		}
 	}
 	p.mu.Lock()
-	p.append(&it, len(u.Data))
+	p.append(u, &it, len(u.Data))
 	p.mu.Unlock()
 }
 
 // Finding takes a finding about a stream from the flow decoder.
 func (p *pipeline) Finding(f record.Finding, c flow.Context) {
 	p.mu.Lock()
-	p.append(&item{note: &note{f, c}}, 256)
+	p.append(nil, &planned{note: &note{f, c}}, 256)
 	p.mu.Unlock()
 }
 
-func (p *pipeline) append(it *item, size int) {
+// append adds an item to the batch at hand; u is nil for a finding.
+func (p *pipeline) append(u *flow.Unit, it *planned, size int) {
 	if p.cur == nil {
 		b, _ := p.pool.Get().(*batch)
 		if b == nil {
@@ -335,10 +341,15 @@ func (p *pipeline) append(it *item, size int) {
 		p.cur = b
 	}
 	b := p.cur
-	b.items = append(b.items, *it)
-	if l := it.unit.Loan; l != nil && (len(b.loans) == 0 || b.loans[len(b.loans)-1] != l) {
-		l.Hold()
-		b.loans = append(b.loans, l)
+	k := len(b.items)
+	b.items = b.items[:k+1] // of what is clear; a batch has room for as many as it may have
+	b.items[k].planned = *it
+	if u != nil {
+		b.items[k].unit = *u
+		if l := u.Loan; l != nil && (len(b.loans) == 0 || b.loans[len(b.loans)-1] != l) {
+			l.Hold()
+			b.loans = append(b.loans, l)
+		}
 	}
 	b.size += size
 	if len(b.items) >= p.batchItems || b.size >= batchOctets {
@@ -464,7 +475,7 @@ func (p *pipeline) confess() {
 			p.cur.confessed += n
 		}
 	}()
-	p.append(&item{note: &note{finding: record.Finding{ID: "output-slow", Severity: record.Warning, Clause: "mcxdump",
+	p.append(nil, &planned{note: &note{finding: record.Finding{ID: "output-slow", Severity: record.Warning, Clause: "mcxdump",
 		Message: fmt.Sprintf("%d messages were decoded by nobody: what reads the output stood still, and capturing does not wait for it", n)}}}, 256)
 }
 

@@ -62,12 +62,13 @@ func appendUint(dst []byte, n uint64) []byte {
 	return strconv.AppendUint(dst, n, 10)
 }
 
-// dotted holds each number of a dotted quad with a dot behind it, in the low octets of a little-endian word.
-var dotted = func() (t [256]uint32) {
+// dotted holds each number of a dotted quad with a dot behind it, in the four low octets of a little-endian word, and above
+// them how many octets that are: numbers of one, two and three digits come in no order that a branch could be foretold from.
+var dotted = func() (t [256]uint64) {
 	for i := range t {
-		var w [4]byte
-		copy(w[:], append(strconv.AppendUint(nil, uint64(i), 10), '.'))
-		t[i] = binary.LittleEndian.Uint32(w[:])
+		var w [8]byte
+		w[4] = byte(copy(w[:], append(strconv.AppendUint(nil, uint64(i), 10), '.')))
+		t[i] = binary.LittleEndian.Uint64(w[:])
 	}
 	return
 }()
@@ -77,14 +78,9 @@ func appendIPv4(dst []byte, a [4]byte) []byte {
 	var t [16]byte
 	n := 0
 	for _, c := range a {
-		binary.LittleEndian.PutUint32(t[n:n+4], dotted[c])
-		n += 2
-		if c >= 10 {
-			n++
-		}
-		if c >= 100 {
-			n++
-		}
+		w := dotted[c]
+		binary.LittleEndian.PutUint32(t[n:n+4], uint32(w))
+		n += int(w >> 32)
 	}
 	return append(dst, t[:n-1]...)
 }

@@ -305,12 +305,12 @@ func (d *Decoder) datagram(p *packet, transport string, b []byte, truncated bool
 
 func (d *Decoder) newDatagram(p *packet, transport string, b []byte, truncated bool) *Unit {
 	u := &d.unit
-	*u = Unit{
-		Time: d.cur.Time, Transport: transport, Encap: p.enc.names,
-		Src: netip.AddrPortFrom(p.src, p.sport), Dst: netip.AddrPortFrom(p.dst, p.dport),
-		File: d.cur.File, Interface: d.cur.Interface,
-		Quoted: p.quoted, Truncated: truncated, Reassembled: p.base != nil, Findings: p.findings,
-	}
+	// Every member is set, but for those that give and givePlaces set. One by one, they are written once.
+	u.Loan, u.Time, u.Transport, u.Encap = nil, d.cur.Time, transport, p.enc.names
+	u.Src, u.Dst = netip.AddrPortFrom(p.src, p.sport), netip.AddrPortFrom(p.dst, p.dport)
+	u.File, u.Interface = d.cur.File, d.cur.Interface
+	u.Quoted, u.Truncated, u.Stream, u.Reassembled = p.quoted, truncated, false, p.base != nil
+	u.Findings, u.TLS, u.ESP, u.HTTP = p.findings, nil, nil, nil
 	p.findings = nil
 	d.tmp = d.origin(d.tmp[:0], p, b, 0)
 	pieces := d.tmp

@@ -2,6 +2,8 @@ package flow
 
 import (
 	"fmt"
+	"net/netip"
+	"reflect"
 	"strings"
 	"testing"
 )
@@ -65,6 +67,40 @@ func TestLoans(t *testing.T) {
 	}
 	if len(seen) > 20 {
 		t.Errorf("%d loans for 100 messages of 3 kB at a time", len(seen))
+	}
+}
+
+// Nothing of a unit is left in the next one: all of its members are set.
+func TestUnitWhole(t *testing.T) {
+	for _, size := range []int{300, 3000} {
+		var a, b collect
+		da, db := New(Config{Lend: true}, &a), New(Config{Lend: true}, &b)
+		v := reflect.ValueOf(&da.unit).Elem()
+		for i := range v.NumField() {
+			switch f := v.Field(i); f.Kind() {
+			case reflect.Slice:
+				f.Set(reflect.MakeSlice(f.Type(), 3, 9))
+			case reflect.String:
+				f.SetString("left")
+			case reflect.Bool:
+				f.SetBool(true)
+			case reflect.Int64:
+				f.SetInt(77)
+			case reflect.Pointer:
+				f.Set(reflect.New(f.Type().Elem()))
+			case reflect.Struct:
+				f.Set(reflect.ValueOf(netip.MustParseAddrPort("[2001:db8::1]:7")))
+			default:
+				t.Fatal(v.Type().Field(i).Name)
+			}
+		}
+		messages(da, 0, 1, size)
+		messages(db, 0, 1, size)
+		ua, ub := a.units[0], b.units[0]
+		ua.Loan, ub.Loan = nil, nil
+		if !reflect.DeepEqual(ua, ub) {
+			t.Errorf("%d octets:\n%+v\n%+v", size, ua, ub)
+		}
 	}
 }
 
