@@ -26,6 +26,7 @@ var limitValues = map[string]string{
 	"time to wait for missing octets":        "decode/flow GapWait",
 	"incomplete IP datagrams":                "decode/flow FragmentSets",
 	"fragments of one datagram":              "decode/flow FragmentPieces",
+	"octets of complete datagrams kept":      "decode/flow rawOctets",
 	"time to complete a datagram":            "decode/flow FragmentTimeout",
 	"SCTP directions, octets per direction":  "decode/flow Associations AssocBytes",
 	"ESP security associations remembered":   "decode/flow SPIs",
