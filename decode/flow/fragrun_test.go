@@ -124,7 +124,7 @@ func TestFragmentRuns(t *testing.T) {
 	if testing.Short() {
 		n = 400
 	}
-	var done, copies, raws uint64
+	var done, copies uint64
 	for seed := range uint64(n) {
 		r := rand.New(rand.NewPCG(seed, 11))
 		in := make([]byte, 20+r.IntN(400))
@@ -142,7 +142,6 @@ func TestFragmentRuns(t *testing.T) {
 		if f.p.da.frags.rawOctets != 0 || f.p.da.frags.rawFirst != nil || f.p.da.run.set != nil {
 			t.Fatalf("seed %d: %d octets are kept after the end", seed, f.p.da.frags.rawOctets)
 		}
-		raws++
 	}
 	if done < 100 || copies < 100 {
 		t.Errorf("%d datagrams and %d copies are too few", done, copies)
@@ -184,8 +183,7 @@ func TestFragmentRaw(t *testing.T) {
 	if r := d.frags.rawOctets; r > rawOctets || r < rawOctets-2*12000 {
 		t.Errorf("%d octets are kept", r)
 	}
-	first, last := d.frags.m[fragKey{}], d.frags.newest
-	if first = d.frags.oldest; first.raw != nil || last.raw == nil || first.seen[0].sum == 0 || last.seen[0].sum != 0 {
+	if first, last := d.frags.oldest, d.frags.newest; first.raw != nil || last.raw == nil || first.seen[0].sum == 0 || last.seen[0].sum != 0 {
 		t.Error("it is not the oldest that have sums")
 	}
 	for _, id := range []int{0, grams - 1} {
