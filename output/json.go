@@ -493,12 +493,7 @@ func (e *encoder) fill(dst []byte, s *shape, nodes []record.Node) []byte {
 		case pieceHex:
 			dst = appendHex(dst[:at], n.Str)
 		case pieceUint:
-			if uint64(n.Num) < 10 {
-				dst[at] = '0' + byte(n.Num)
-				at++
-				continue
-			}
-			dst = strconv.AppendUint(dst[:at], uint64(n.Num), 10)
+			dst = appendUint(dst[:at], uint64(n.Num))
 		case pieceProtection:
 			dst = e.protection(dst[:at], n)
 		default:
@@ -672,7 +667,7 @@ func appendScalar(dst []byte, n *record.Node, k record.Kind) []byte {
 	switch k {
 	case record.String:
 	case record.Uint:
-		return strconv.AppendUint(dst, uint64(n.Num), 10)
+		return appendUint(dst, uint64(n.Num))
 	case record.Int:
 		return strconv.AppendInt(dst, n.Num, 10)
 	case record.Bool:

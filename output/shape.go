@@ -154,8 +154,8 @@ func (s *shape) fits(nodes []record.Node) bool {
 // incomplete are the flags of values that may have marks behind them.
 const incomplete = record.Cut | record.Withheld
 
-// begin writes the text of a piece at an offset of dst, with room behind it for the text of its node and one digit. Whole chunks are
-// copied, over what comes next.
+// begin writes the text of a piece at an offset of dst, with room behind it for the text of its node. Whole chunks are copied, over
+// what comes next.
 func (s *shape) begin(dst []byte, at int, p *shapePiece, n *record.Node) []byte {
 	if need := p.size + len(n.Str) + shapeChunk; len(dst)-at < need {
 		dst = slices.Grow(dst[:at], need)

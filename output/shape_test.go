@@ -2,6 +2,7 @@ package output
 
 import (
 	"bytes"
+	"strings"
 	"testing"
 
 	"github.com/mcxdump/mcxdump/decode/record"
@@ -137,4 +138,23 @@ func run(s string, table *[256]bool) int {
 		}
 	}
 	return len(s)
+}
+
+// Values of the tree are those of -T fields.
+func TestTreeValues(t *testing.T) {
+	g := newGen(1)
+	for range 5000 {
+		n := record.Node{Num: g.Int64() >> g.IntN(64), Str: g.str(), Flags: record.HasValue}
+		if g.some(2) {
+			n.Num = -n.Num
+		}
+		for _, k := range []record.Kind{record.Uint, record.Int, record.Bool, record.Time, record.Octets} {
+			w := treeWriter{}
+			w.value(&n, k)
+			want := string(record.Value{Kind: k, Str: n.Str, Num: n.Num, Valid: true}.AppendText(nil))
+			if got, _, _ := strings.Cut(string(w.dst), " ("); got != want {
+				t.Fatalf("%+v as %v: %q, want %q", n, k, got, want)
+			}
+		}
+	}
 }

@@ -128,6 +128,9 @@ func (w *treeWriter) mark(from, j int, form pieceForm) {
 	if w.watch == nil {
 		return
 	}
+	if form == pieceLabel && w.r.Nodes[j].Flags&incomplete == 0 {
+		form = pieceText
+	}
 	if (form == pieceText || form == pieceLabel) && strings.IndexByte(w.r.Nodes[j].Str, '\n') >= 0 {
 		w.watch.broken = true
 	}
@@ -530,7 +533,7 @@ func (w *treeWriter) value(n *record.Node, k record.Kind) (block string) {
 		}
 		w.wire(n.Str)
 	case record.Octets:
-		w.dst = record.Value{Kind: k, Str: n.Str, Valid: true}.AppendText(w.dst)
+		w.dst = appendHex(w.dst, n.Str)
 		if len(n.Str) > 16 {
 			w.str(" (")
 			w.dst = strconv.AppendInt(w.dst, int64(len(n.Str)), 10)
@@ -538,13 +541,25 @@ func (w *treeWriter) value(n *record.Node, k record.Kind) (block string) {
 		}
 	default:
 		if n.Flags&record.HasValue != 0 {
-			w.dst = record.Value{Kind: k, Num: n.Num, Valid: true}.AppendText(w.dst)
+			w.number(n, k)
 		}
 	}
 	if n.Flags&(record.Cut|record.Withheld) != 0 {
 		w.dst = appendMarks(w.dst, n)
 	}
 	return block
+}
+
+// number is record.Value.AppendText of a number or a time.
+func (w *treeWriter) number(n *record.Node, k record.Kind) {
+	switch k {
+	case record.Uint:
+		w.dst = appendUint(w.dst, uint64(n.Num))
+	case record.Time:
+		w.dst = appendRFC3339(w.dst, n.Num)
+	default:
+		w.dst = record.Value{Kind: k, Num: n.Num, Valid: true}.AppendText(w.dst)
+	}
 }
 
 // block shows text of several lines, each behind a bar.
