@@ -74,9 +74,9 @@ const (
 
 const (
 	shapeBits = 6
-	shapeSets = 1 << shapeBits // of shapes that are known at a time
-	shapeWays = 4              // shapes of a set; 256 are 12 MB at the worst
-	shapeMin  = 5              // nodes; fewer are not worth it
+	shapeSets = 64 // of shapes that are known at a time; 1<<shapeBits
+	shapeWays = 4  // shapes of a set; 256 are 12 MB at the worst
+	shapeMin  = 5  // nodes; fewer are not worth it
 	shapeMax  = 512
 	shapeText = 16 << 10 // octets, with the values of the nodes that it is made of
 	// shapeTries is how many stretches of a record are compared with shapes: no more, so that the work for hostile ones stays in

@@ -158,3 +158,51 @@ func TestTreeValues(t *testing.T) {
 		}
 	}
 }
+
+// There are never more shapes than the table has room for, none of them is long, and a record is compared with few; what has none is
+// printed all the same.
+func TestShapesBounded(t *testing.T) {
+	f, plain := jsonFormat{eager()}, jsonFormat{}
+	field := func(name string) *record.Field { ref, _ := record.Lookup(name); return ref.Field }
+	headers, name, value := field("sip.headers"), field("sip.headers.name"), field("sip.headers.value")
+	show := func(objects, members, flags int) {
+		t.Helper()
+		r := &record.Record{Type: record.Message}
+		b := record.Builder{R: r, Want: record.All()}
+		for range objects {
+			b.Open(field("sip"), record.Place{})
+			for i := range members {
+				b.Open(headers, record.Place{})
+				b.Str(name, "name", record.Place{}).Flags |= record.Flags(flags>>(i%8)&1) * record.Cut
+				b.Str(value, strings.Repeat("v", 10), record.Place{})
+				b.Close()
+			}
+			b.Close()
+		}
+		for range 2 {
+			if got, want := f.Append(nil, r), plain.Append(nil, r); !bytes.Equal(got, want) {
+				t.Fatalf("got  %s\nwant %s", got, want)
+			}
+		}
+	}
+	for members := 2; members < shapeMax/3+20; members++ {
+		for flags := range 8 {
+			show(1, members, flags)
+		}
+	}
+	show(3*shapeTries, 3, 0)
+	count := 0
+	for i := range f.shapes.sets {
+		for j := range f.shapes.sets[i].ways {
+			if s := f.shapes.sets[i].ways[j].Load(); s != nil {
+				count++
+				if len(s.nodes) > shapeMax || len(s.text) > shapeText+shapeChunk {
+					t.Errorf("a shape of %d nodes and %d octets", len(s.nodes), len(s.text))
+				}
+			}
+		}
+	}
+	if count < shapeSets || count > shapeSets*shapeWays || shapeSets != 1<<shapeBits {
+		t.Errorf("%d shapes", count)
+	}
+}

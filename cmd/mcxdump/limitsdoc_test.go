@@ -67,6 +67,7 @@ var limitValues = map[string]string{
 	"one value in the tree":                  "decode ValueBytes",
 	"XML depth, elements and attributes":     "decode XMLDepth XMLNodes XMLOctets",
 	"header sections remembered":             "sipparse formSets formWays formLines formText partHeads headText",
+	"shapes of messages remembered":          "output shapeSets shapeWays shapeMax shapeText shapeTries",
 	"shapes of JSON":                         "output shapeWays shapeMax shapeText shapeTries",
 	"XML templates of a worker":              "decode maxTemplates maxTemplateSize maxTemplateItems",
 	"plans of a template":                    "decode maxPlanKeys maxPlanSays maxPlanItems firstMisfits",
