@@ -86,6 +86,7 @@ func SplitParts(contentType []byte, body []byte, baseOff int, l Limits) []Part {
 
 // A Splitter finds the MIME trees of message after message in the same memory. The zero value is ready.
 type Splitter struct {
+	asked   Limits // what lim was made of
 	lim     Limits
 	parts   []Part
 	decoded int // octets made by transfer decoding
@@ -123,7 +124,10 @@ func (sp *Splitter) Content(raw []byte, body Span, ct, cid, disp, cte []byte, l 
 			p.Headers, p.Diags = nil, nil
 		}
 	}
-	sp.lim, sp.parts, sp.decoded, sp.full, sp.seen, sp.ids = l.withDefaults(), sp.parts[:0], 0, false, sp.seen[:0], nil
+	if l != sp.asked || !sp.used {
+		sp.asked, sp.lim = l, l.withDefaults()
+	}
+	sp.parts, sp.decoded, sp.full, sp.seen, sp.ids = sp.parts[:0], 0, false, sp.seen[:0], nil
 	if !sp.used {
 		sp.used = true
 	} else if sp.memory == nil {
