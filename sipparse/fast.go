@@ -32,6 +32,9 @@ func cleanParams(v []byte, i int, want string) (end, found int) {
 			return -1, found
 		}
 		hit := i-n == len(want) && equalFold(v[n:i], want)
+		if hit && found > 0 {
+			return -1, found // the first of two counts
+		}
 		if i < len(v) && v[i] == '=' {
 			i++
 			if i < len(v) && v[i] == '"' {

@@ -24,7 +24,7 @@ func FuzzCleanValues(f *testing.F) {
 	for _, s := range []string{
 		"<sip:a@b>;tag=1", "\"x\" <sips:a@b:5061;lr;x=y>;tag=a, y <sip:c>;tag=b", "SIP/2.0/UDP a:5060;branch=z9hG4bK1;rport, SIP/2.0/TCP b",
 		"*;+g.3gpp.mcptt;require;a=\"b\"", "multipart/mixed;boundary=\"x\"", "1800;refresher=uac", "application/sdp", "<sip:1@[::1]:99999>;tag=1",
-		"1 BYE", "123456789 BYE", "1 ACK", "70", "255", "256", "1234567890", "4294967295", "4294967296", "SIP;cause=200;text=\"x\"", "<sip:a;b@c>;expires=1", "SIP/2.0/UDP a;branch=z9hG4bK", "a b <sip:a@b:65536>;tag=x", "<sip:a,b@c>;tag=d",
+		"SIP/2.0/P a:5060;branch=z9hGa;branch=z9hG4bK1;rp", "1 BYE", "123456789 BYE", "1 ACK", "70", "255", "256", "1234567890", "4294967295", "4294967296", "SIP;cause=200;text=\"x\"", "<sip:a;b@c>;expires=1", "SIP/2.0/UDP a;branch=z9hG4bK", "a b <sip:a@b:65536>;tag=x", "<sip:a,b@c>;tag=d",
 	} {
 		f.Add([]byte(s))
 	}
