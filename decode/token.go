@@ -318,7 +318,9 @@ func (c *Context) checkToken(t *token, idClaim string, p *Part, f *record.Field,
 
 // tokenNodes adds the children of a token's node.
 func (c *Context) tokenNodes(t *token, tf *tokenFields, p *Part, at record.Place) {
-	c.B.Str(tf.fingerprint, fingerprint(t.raw), record.Place{})
+	if c.B.Wants(tf.fingerprint) {
+		c.B.Str(tf.fingerprint, fingerprint(t.raw), record.Place{})
+	}
 	if !t.jws {
 		return
 	}

@@ -174,7 +174,7 @@ func newTemplate(c *Context, b []byte) *xmlTemplate {
 	b = bytes.Clone(b)
 	d := &xmlDoc{p: &Part{Data: b}}
 	d.read(c, nil, false)
-	if len(d.own) > 0 {
+	if len(d.own) > 0 || d.err != nil || d.nsErr != nil {
 		return nil
 	}
 	t := &xmlTemplate{data: b, nodes: d.nodes, at: d.at, attrs: d.attrs, valAt: d.valAt}

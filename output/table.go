@@ -56,13 +56,14 @@ func newTable(o Options) (Format, error) {
 		t.target[i] = field(p + map[string]string{"sip": ".request_uri", "http": ".target"}[p])
 	}
 	// Marks are read from the protected elements, the summary from its own fields.
-	var marked []*record.Field
 	for _, f := range record.Fields() {
-		if f.Kind == record.Protected || f.Name == "summary" {
-			marked = append(marked, f)
+		switch {
+		case f.Kind == record.Protected:
+			t.needs.AddAlone(f)
+		case f.Name == "summary":
+			t.needs.Add(f)
 		}
 	}
-	t.needs.Add(marked...)
 	return t, nil
 }
 

@@ -263,16 +263,24 @@ func (w *Want) Add(fs ...*Field) {
 	if w.all {
 		return
 	}
-	for _, f := range fs {
-		for p := f; p != nil; p = p.parent {
-			w.set(p.id)
-		}
-	}
+	w.AddAlone(fs...)
 	for _, g := range Fields() {
 		for _, f := range fs {
 			if strings.HasPrefix(g.Name, f.Name) && len(g.Name) > len(f.Name) && g.Name[len(f.Name)] == '.' {
 				w.set(g.id)
 			}
+		}
+	}
+}
+
+// AddAlone adds fields with what they stand in, and nothing of what is below them.
+func (w *Want) AddAlone(fs ...*Field) {
+	if w.all {
+		return
+	}
+	for _, f := range fs {
+		for p := f; p != nil; p = p.parent {
+			w.set(p.id)
 		}
 	}
 }

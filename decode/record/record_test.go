@@ -112,7 +112,7 @@ func TestWant(t *testing.T) {
 	if w.Has(fText) || w.Everything() {
 		t.Error("the zero Want wants something")
 	}
-	w.Add(fProt)
+	w.AddAlone(fProt)
 	for f, want := range map[*record.Field]bool{fTop: true, fProt: true, fExtra: true, fText: false, fOther: false} {
 		if w.Has(f) != want {
 			t.Errorf("%s: %v", f.Name, !want)
@@ -321,5 +321,13 @@ func TestBuilderMemory(t *testing.T) {
 	old.Nodes = old.Nodes[:0]
 	if used, fresh := build(&old), build(new(record.Record)); !reflect.DeepEqual(used, fresh) {
 		t.Errorf("%+v\n%+v", used, fresh)
+	}
+}
+
+func TestWantAlone(t *testing.T) {
+	var w record.Want
+	w.AddAlone(fProt)
+	if !w.Has(fTop) || !w.Has(fProt) || w.Has(fExtra) || w.Has(fText) || w.Has(fOther) {
+		t.Errorf("a protected field alone brings %v", w)
 	}
 }
