@@ -112,7 +112,7 @@ func TestWant(t *testing.T) {
 	if w.Has(fText) || w.Everything() {
 		t.Error("the zero Want wants something")
 	}
-	w.AddAlone(fProt)
+	w.Add(fProt)
 	for f, want := range map[*record.Field]bool{fTop: true, fProt: true, fExtra: true, fText: false, fOther: false} {
 		if w.Has(f) != want {
 			t.Errorf("%s: %v", f.Name, !want)
