@@ -183,6 +183,7 @@ func parseAny(t testing.TB, b []byte) any {
 func unique(t testing.TB, b []byte) {
 	t.Helper()
 	d := json.NewDecoder(bytes.NewReader(b))
+	d.UseNumber()
 	var walk func()
 	walk = func() {
 		tok, err := d.Token()
