@@ -5,33 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"runtime"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/mcxdump/mcxdump/decode/capture"
 	"github.com/mcxdump/mcxdump/decode/record"
+	"go.uber.org/goleak"
 )
-
-// leaked returns the stacks of goroutines that a run left behind.
-func leaked() string {
-	buf := make([]byte, 1<<20)
-	for range 200 {
-		var left []string
-		for _, g := range strings.Split(string(buf[:runtime.Stack(buf, true)]), "\n\n") {
-			if strings.Contains(g, "mcxdump/decode.(*pipeline)") || strings.Contains(g, "mcxdump/decode.Run") {
-				left = append(left, g)
-			}
-		}
-		if len(left) == 0 {
-			return ""
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	return string(buf[:runtime.Stack(buf, true)])
-}
 
 // stopping is a sink, a source and a tap that can end the run at any stage: at its number n of frames read, records
 // encoded or batches written.
@@ -89,6 +70,7 @@ func (o openStopping) EncodeRoots(dst []byte, _ *record.Record) []byte { return 
 // However a run ends, and at whatever stage, it ends soon, says why, and leaves no goroutine behind.
 func TestRunEnds(t *testing.T) {
 	broken := errors.New("broken")
+	before := goleak.IgnoreCurrent()
 	for _, stage := range []string{"read", "encode", "write", "track", "never"} {
 		for _, n := range []int{1, 2, 100, 3000} {
 			for _, fails := range []bool{false, true} {
@@ -132,8 +114,8 @@ func TestRunEnds(t *testing.T) {
 						t.Errorf("%s: was not told that it was cancelled", name)
 					}
 					cancel()
-					if g := leaked(); g != "" {
-						t.Fatalf("%s: goroutines are left:\n%s", name, g)
+					if err := goleak.Find(before); err != nil {
+						t.Fatalf("%s: %v", name, err)
 					}
 				}
 			}

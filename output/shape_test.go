@@ -2,6 +2,7 @@ package output
 
 import (
 	"bytes"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -191,6 +192,24 @@ func TestShapesBounded(t *testing.T) {
 		}
 	}
 	show(3*shapeTries, 3, 0)
+	// Names of parameters are part of the text of a shape, and may be long.
+	params := field("sip.contact.params")
+	r := &record.Record{Type: record.Message}
+	b := record.Builder{R: r, Want: record.All()}
+	for _, o := range []string{"sip", "sip.contact", "sip.contact.params"} {
+		b.Open(field(o), record.Place{})
+	}
+	for i := range 25 {
+		b.Entry(params, strings.Repeat("k", 900)+strconv.Itoa(i), "v", record.Place{})
+	}
+	b.Close()
+	b.Close()
+	b.Close()
+	for range 3 {
+		if got, want := f.Append(nil, r), plain.Append(nil, r); !bytes.Equal(got, want) || len(want) < shapeText {
+			t.Fatalf("%d octets, not %d", len(got), len(want))
+		}
+	}
 	count := 0
 	for i := range f.shapes.sets {
 		for j := range f.shapes.sets[i].ways {

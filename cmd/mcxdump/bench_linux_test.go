@@ -16,7 +16,8 @@ import (
 
 // BenchmarkAgainstTshark runs tshark and mcxdump in turns over the same synthetic captures, whole processes, output
 // thrown away, and reports how many times the CPU time and the wall time tshark takes. It takes minutes, so it runs only
-// when MCXDUMP_TSHARK holds a number of messages (docs/performance.md).
+// when MCXDUMP_TSHARK holds a number of messages; MCXDUMP_TSHARK_SEED and MCXDUMP_TSHARK_KINDS choose the captures
+// (internal/lab/against-tshark).
 func BenchmarkAgainstTshark(b *testing.B) {
 	messages, err := strconv.Atoi(os.Getenv("MCXDUMP_TSHARK"))
 	if err != nil {
@@ -47,12 +48,19 @@ func BenchmarkAgainstTshark(b *testing.B) {
 		{"json", []string{"-T", "json", "-Y", "sip"}, []string{"--json"}},
 		{"tree", []string{"-V", "-Y", "sip"}, []string{"--tree"}},
 	}
-	for _, kind := range []string{"fragments", "tcp", "gtpu", "mixed"} {
+	seed, kinds := "7", "fragments tcp gtpu mixed"
+	if s := os.Getenv("MCXDUMP_TSHARK_SEED"); s != "" {
+		seed = s
+	}
+	if s := os.Getenv("MCXDUMP_TSHARK_KINDS"); s != "" {
+		kinds = s
+	}
+	for _, kind := range strings.Fields(kinds) {
 		name, size := filepath.Join(dir, kind+".pcap"), messages
 		if kind == "mixed" {
 			size /= 20 // one frame in a hundred is signalling
 		}
-		if code := run(context.Background(), []string{"lab", "-w", name, "--seed", "7", "--bulk", kind, "--size", "messages=" + strconv.Itoa(size)}, nil, io.Discard, io.Discard); code != 0 {
+		if code := run(context.Background(), []string{"lab", "-w", name, "--seed", seed, "--bulk", kind, "--size", "messages=" + strconv.Itoa(size)}, nil, io.Discard, io.Discard); code != 0 {
 			b.Fatal(kind, code)
 		}
 		for _, v := range views {
