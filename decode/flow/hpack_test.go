@@ -97,7 +97,23 @@ func TestHpackPartial(t *testing.T) {
 	}
 }
 
-// FuzzHpack compares the decoder with x/net's: both fail or both give the same fields.
+// resizedTwice reports whether a block begins with two updates of the table's size, the smallest and the last (RFC 7541 4.2). x/net takes
+// the second for one that is not at the beginning.
+func resizedTwice(b []byte) bool {
+	h := &hpackDecoder{}
+	for range 2 {
+		if len(b) == 0 || b[0]&0xe0 != 0x20 {
+			return false
+		}
+		var err error
+		if _, b, err = h.integer(b, 5); err != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// FuzzHpack compares the decoder with x/net's: both fail or both give the same fields, but for resizedTwice.
 func FuzzHpack(f *testing.F) {
 	f.Add([]byte("\x82\x86\x84\x41\x8c\xf1\xe3\xc2\xe5\xf2\x3a\x6b\xa0\xab\x90\xf4\xff"), []byte("\x82\x86\x84\xbe\x58\x08no-cache"))
 	f.Add([]byte("\x3f\xe1\x1f\x40\x01a\x01b"), []byte("\xbe"))
@@ -111,7 +127,7 @@ func FuzzHpack(f *testing.F) {
 			want, err := ref.DecodeFull(block)
 			got, herr := fieldsOf(t, h, block)
 			if err != nil || herr != nil {
-				if (err != nil) != (herr != nil) {
+				if (err != nil) != (herr != nil) && !(herr == nil && resizedTwice(block)) {
 					t.Fatalf("%x: %v %s, want %v", block, herr, h.broken, err)
 				}
 				break

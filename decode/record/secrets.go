@@ -1,6 +1,9 @@
 package record
 
-import "bytes"
+import (
+	"bytes"
+	"strings"
+)
 
 // SecretMember tells whether the value under a name in JSON, a form, a query or an attribute is a token, a password or
 // the like (RFC 6749 4, RFC 7636 4).
@@ -43,13 +46,10 @@ func PlainSecrets(b []byte) (found []Range) {
 		var at, end int
 		switch name := string(b[from:i]); {
 		case SecretElement(name) && elementOpens(b, from):
-			at, end = elementText(b, i, name)
-			if text := b[at:end]; bytes.HasSuffix([]byte(name), []byte("token")) {
-				if bytes.Contains(text, []byte("CipherValue")) {
-					i, at = end, end // what is encrypted is no secret
-				}
-				from, to := tokenSecret(text)
-				at, end = at+from, at+to
+			if strings.HasSuffix(name, "token") {
+				at, end = tokenText(b, i)
+			} else {
+				at, end = elementText(b, i, name)
 			}
 		case SecretElement(name) && elementEnds(b, from):
 			// Its start tag is not there, or is damaged.
@@ -97,15 +97,24 @@ func elementEnds(b []byte, name int) bool {
 	return i >= 1 && b[i] == '/' && b[i-1] == '<'
 }
 
+// tagEnd is where a tag ends that stands open at i, at its > or where it breaks off, at the next < or the end of b. Looking no
+// further keeps the work linear in what never ends.
+func tagEnd(b []byte, i int) (end int, whole bool) {
+	n := bytes.IndexAny(b[i:], "<>")
+	if n < 0 {
+		return len(b), false
+	}
+	return i + n, b[i+n] == '>'
+}
+
 // elementText is the content of an element from the end of its name on.
 func elementText(b []byte, i int, name string) (from, to int) {
-	n := bytes.IndexByte(b[i:], '>')
-	if n < 0 {
-		return i, len(b)
-	}
-	from = i + n + 1
-	if b[from-2] == '/' {
-		return 0, 0
+	from = i
+	if n, whole := tagEnd(b, i); whole {
+		if b[n-1] == '/' {
+			return 0, 0
+		}
+		from = n + 1
 	}
 	for i = from; ; {
 		n := bytes.Index(b[i:], []byte("</"))
@@ -132,7 +141,7 @@ func memberText(b []byte, i int, name string) (from, to int) {
 		i++
 	}
 	skip := func() {
-		for i < len(b) && (b[i] == ' ' || b[i] == '\t' || b[i] == '\r' || b[i] == '\n') {
+		for i < len(b) && space(b[i]) {
 			i++
 		}
 	}
@@ -163,19 +172,47 @@ func memberText(b []byte, i int, name string) (from, to int) {
 	return from, i
 }
 
-// tokenSecret is the secret part of a token that an element holds, maybe in one more element: the third part of a JWS
-// (RFC 7515 7.1), otherwise all of it.
-func tokenSecret(text []byte) (from, to int) {
-	if len(text) > 0 && text[0] == '<' {
-		from = bytes.IndexByte(text, '>') + 1
+// tokenText is the secret part of a token from the end of its element's name on, which may stand in one more element: the third
+// part of a JWS (RFC 7515 7.1), otherwise all of it. What stands in EncryptedData is none.
+func tokenText(b []byte, i int) (from, to int) {
+	n, whole := tagEnd(b, i)
+	if from = i; whole {
+		if b[n-1] == '/' {
+			return 0, 0
+		}
+		from = n + 1
+		for from < len(b) && space(b[from]) {
+			from++
+		}
+		if bytes.HasPrefix(b[from:], []byte("<!")) { // a comment or CDATA
+			if to = bytes.Index(b[from:], []byte("</")); to < 0 {
+				return from, len(b)
+			}
+			return from, from + to
+		}
+		if from < len(b) && b[from] == '<' {
+			if n, whole = tagEnd(b, from+1); !whole || b[n-1] == '/' {
+				return 0, 0
+			}
+			from = n + 1
+		}
+		if n = bytes.IndexByte(b[from:], '<'); n < 0 {
+			n = len(b)
+		} else {
+			n += from
+		}
 	}
-	if to = bytes.IndexByte(text[from:], '<'); to < 0 {
-		to = len(text)
-	} else {
-		to += from
+	to = n
+	for from < to && space(b[from]) {
+		from++
 	}
-	if v := text[from:to]; bytes.HasPrefix(v, []byte("eyJ")) && bytes.Count(v, []byte(".")) == 2 {
+	for from < to && space(b[to-1]) {
+		to--
+	}
+	if v := b[from:to]; bytes.HasPrefix(v, []byte("eyJ")) && bytes.Count(v, []byte(".")) == 2 {
 		from += bytes.LastIndexByte(v, '.') + 1
 	}
 	return from, to
 }
+
+func space(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\n' }

@@ -19,7 +19,14 @@ func TestPlainSecrets(t *testing.T) {
 		`<mcptt-access-token type="Normal"><mcpttString>eyJ</mcpttString></mcptt-access-token>`:         {"eyJ"},
 		`<mcptt-access-token type="Normal"><mcpttString>eyJ.abc.def</mcpttString></mcptt-access-token>`: {"def"},
 		`<mcptt-access-token><EncryptedData><CipherValue>A</CipherValue></mcptt-access-token><pwd>x`:    {"x"},
-		`{"refresh_token": "a\"b","x":1,"id_token":"c`:                                                  {`a\"b`, "c"},
+		"<mcptt-access-token>\n  <mcpttString>eyJ </mcpttString>":                                       {"eyJ"},
+		`<access-token><![CDATA[abc]]></access-token><pwd>x</pwd>`:                                      {"<![CDATA[abc]]>", "x"},
+		`<access-token><!--`: {"<!--"},
+		"<access-token>\n <EncryptedData>\n <CipherData><CipherValue>A<pwd>x":                                             {"x"},
+		`<access-token type="e"><EncryptedData Type="http://www.w3.org/">Vx Algorithm="http://www.w3.org/"/><CipherValue`: {`Vx Algorithm="http://www.w3.org/"/>`},
+		`<access-token><EncryptedData a="b`: nil, `<access-token><mcpttString/>`: nil, `<access-token`: nil, `<access-token `: nil, `<access-token/>a`: nil, `<access-token></access-token>`: nil,
+		`<access-token x<pwd <pwd/><pwd y</pwd>`:       {"x", " <pwd/><pwd y"},
+		`{"refresh_token": "a\"b","x":1,"id_token":"c`: {`a\"b`, "c"},
 		`{"code":"x"}`: {"x"},
 		`code=200&access_token=abc&x=y password='a b'`: {"abc", "a b"},
 		`{"expires_in":3,"access_token":null}`:         nil,
@@ -42,6 +49,8 @@ func FuzzPlainSecrets(f *testing.F) {
 	f.Add([]byte(strings.Repeat("<UserDecryptKey", 100)))
 	f.Add([]byte("\"password\":\"\\"))
 	f.Add([]byte("a</pwd>b</pwd><pwd>c</pwd><mcptt-access-token><a>eyJ.b.c</a>"))
+	f.Add([]byte(`<access-token type="e"><EncryptedData Type="http://www.w3.org/">Vx Algorithm="http://www.w3.org/"/><CipherValue`))
+	f.Add([]byte("<access-token>\n<a>\neyJ.b.c</a><access-token><![CDATA[a]]></b>"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		found := PlainSecrets(b)
 		end := uint32(0)
