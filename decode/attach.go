@@ -19,9 +19,11 @@ func (p *pipeline) printOpen(b *batch, i int, r *record.Record, ev any) bool {
 		return false
 	}
 	at := len(b.out)
-	out, root, ok := p.open.EncodeOpen(b.out, r)
-	if !ok {
-		return false
+	var out []byte
+	var root int
+	var ok bool
+	if try(func() { out, root, ok = p.open.EncodeOpen(b.out, r) }) != "" || !ok {
+		return false // encode tells of a fault
 	}
 	from := len(b.found)
 	b.out, b.found = out, append(b.found, r.Findings...)
@@ -43,10 +45,10 @@ func (p *pipeline) attach(dst []byte, b *batch) []byte {
 			continue
 		}
 		rb := record.Builder{R: h.rec, Want: p.opt.Want}
-		fs := p.opt.Tracker.Add(h.ev, &rb)
+		fs := p.trackAdd(h.ev, &rb)
 		b.stats.findings(fs)
 		p.opt.Monitor.findings(fs)
-		dst = p.sink.Encode(dst, h.rec)
+		dst = p.encode(b, dst, h.rec)
 		if cap(h.rec.Nodes) <= maxSpareNodes {
 			p.spares.Put(h.rec)
 		}
@@ -61,7 +63,7 @@ func (p *pipeline) complete(dst []byte, b *batch, h *held) []byte {
 	*r = record.Record{Type: record.Message, Nodes: r.Nodes[:0], Findings: append(r.Findings[:0], b.found[h.from:h.to]...)}
 	p.adder.Want = p.opt.Want
 	p.adder.Reset(r)
-	fs := p.opt.Tracker.Add(h.ev, &p.adder)
+	fs := p.trackAdd(h.ev, &p.adder)
 	b.stats.findings(fs)
 	p.opt.Monitor.findings(fs)
 	if len(fs) == 0 && len(r.Findings) == h.to-h.from {
@@ -86,5 +88,5 @@ func (p *pipeline) complete(dst []byte, b *batch, h *held) []byte {
 		whole.Nodes = append(whole.Nodes, n)
 	}
 	whole.Findings = append(whole.Findings[:0], r.Findings...)
-	return p.sink.Encode(dst, whole)
+	return p.encode(b, dst, whole)
 }

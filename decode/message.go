@@ -68,8 +68,9 @@ type worker struct {
 	checks checkRun
 
 	response, mcx bool
-	cut           bool   // the capture lacks the end of the message
-	request       uint64 // number of the request that an HTTP response answers
+	cut           bool     // the capture lacks the end of the message
+	request       uint64   // number of the request that an HTTP response answers
+	whole         *Options // those to go back to after a fault, or nil
 }
 
 func newWorker(opt *Options) *worker {
@@ -163,19 +164,7 @@ func (w *worker) keep(spares *sync.Pool) *record.Record {
 
 // message decodes one unit. The record is valid until the next call.
 func (w *worker) message(ctx context.Context, u *flow.Unit, number uint64) *record.Record {
-	r := w.reset()
-	w.begin(number, u.Time, ctx)
-	r.Type, r.Number, r.Time, r.Frames, r.File, r.Interface = record.Message, number, u.Time, u.Frames, u.File, u.Interface
-	r.Transport, r.Encap, r.Quoted, r.Src, r.Dst = u.Transport, u.Encap, u.Quoted, u.Src, u.Dst
-	w.c.Time, w.cut = u.Time, u.Truncated
-	kind, name := record.Captured, "captured"
-	if u.Reassembled {
-		kind, name = record.Reassembled, "reassembled"
-	}
-	w.b.Source(record.Source{Kind: kind, Name: name, Data: u.Data, Parent: -1, Segments: u.Segments})
-	for _, f := range u.Findings {
-		w.b.Finding(f)
-	}
+	r := w.open(ctx, u, number)
 	if u.Truncated && len(u.Findings) == 0 {
 		clause := "RFC 3261 18.3"
 		if u.HTTP != nil {
@@ -194,6 +183,24 @@ func (w *worker) message(ctx context.Context, u *flow.Unit, number uint64) *reco
 	}
 	w.explained()
 	w.finish()
+	return r
+}
+
+// open begins the record of a unit, with its octets and what its framing found.
+func (w *worker) open(ctx context.Context, u *flow.Unit, number uint64) *record.Record {
+	r := w.reset()
+	w.begin(number, u.Time, ctx)
+	r.Type, r.Number, r.Time, r.Frames, r.File, r.Interface = record.Message, number, u.Time, u.Frames, u.File, u.Interface
+	r.Transport, r.Encap, r.Quoted, r.Src, r.Dst = u.Transport, u.Encap, u.Quoted, u.Src, u.Dst
+	w.c.Time, w.cut = u.Time, u.Truncated
+	kind, name := record.Captured, "captured"
+	if u.Reassembled {
+		kind, name = record.Reassembled, "reassembled"
+	}
+	w.b.Source(record.Source{Kind: kind, Name: name, Data: u.Data, Parent: -1, Segments: u.Segments})
+	for _, f := range u.Findings {
+		w.b.Finding(f)
+	}
 	return r
 }
 

@@ -458,12 +458,13 @@ func (p *pipeline) query(it *item) *keys.Query {
 
 // decode makes the record of a message or finding.
 func (p *pipeline) decode(w *worker, it *item) *record.Record {
+	w.mend()
 	if it.number == 0 {
 		return w.finding(&it.note.finding, &it.note.ctx)
 	}
 	w.request, w.policy = it.request, it.policy
 	w.wake(it.keys)
-	return w.message(p.ctx, &it.unit, it.number)
+	return w.guarded(p.ctx, &it.unit, it.number)
 }
 
 // confess tells of messages that were left out, ahead of the next ones.
@@ -499,7 +500,7 @@ func (p *pipeline) worker() {
 	w := newWorker(p.opt)
 	for b := range p.work {
 		if p.ctx.Err() == nil {
-			p.unwrapAll(b.items)
+			try(func() { p.unwrapAll(b.items) }) // what fails here fails again, and is told of, with its message
 			for i := range b.items {
 				it := &b.items[i]
 				r := p.decode(w, it)
@@ -509,7 +510,7 @@ func (p *pipeline) worker() {
 				b.stats.count(r, w)
 				p.opt.Monitor.record(r)
 				if p.opt.Tracker != nil && it.number != 0 {
-					if ev := p.opt.Tracker.Read(r); ev != nil {
+					if ev := p.track(b, r); ev != nil {
 						if p.printOpen(b, i, r, ev) {
 							continue
 						}
@@ -517,7 +518,7 @@ func (p *pipeline) worker() {
 						continue
 					}
 				}
-				b.out = p.sink.Encode(b.out, r)
+				b.out = p.encode(b, b.out, r)
 			}
 		}
 		for i := range b.items {

@@ -14,6 +14,19 @@ import (
 func Body(ctx context.Context, mediaType string, data []byte, at time.Time, opt Options) *record.Record {
 	opt.Limits = opt.Limits.withDefaults()
 	w := newWorker(&opt)
+	if fault := try(func() { w.alone(ctx, mediaType, data, at) }); fault != "" {
+		w = newWorker(&opt)
+		r := w.reset()
+		r.Type, r.Number, r.Time = record.Message, 1, at.UnixNano()
+		w.b.Source(record.Source{Kind: record.Captured, Name: "input", Data: data, Parent: -1})
+		w.b.Finding(faultFinding("", fault, "no more than its octets are shown"))
+	}
+	return &w.rec
+}
+
+// alone makes the record of Body.
+func (w *worker) alone(ctx context.Context, mediaType string, data []byte, at time.Time) {
+	opt := w.opt
 	r := w.reset()
 	r.Type, r.Number, r.Time = record.Message, 1, at.UnixNano()
 	w.c.Time, w.c.learns = at.UnixNano(), true
@@ -37,5 +50,4 @@ func Body(ctx context.Context, mediaType string, data []byte, at time.Time, opt 
 	}
 	w.explained()
 	w.finish()
-	return r
 }

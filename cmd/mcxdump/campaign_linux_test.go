@@ -433,6 +433,9 @@ func (c *campaign) look(out io.Reader, res *result, form, schema string, leaks [
 			}
 		}
 		sum.Write(line)
+		if bytes.Contains(line, []byte(decode.FaultID)) || bytes.Contains(line, []byte("mcxdump fails on this message")) {
+			bad = fmt.Sprintf("line %d tells of a fault: %.500q", n+1, line)
+		}
 		if bad != "" || len(line) == 0 {
 			continue
 		}
@@ -509,6 +512,9 @@ func (rangeSink) Encode(dst []byte, r *record.Record) []byte {
 	for _, f := range r.Findings {
 		if f.HasRange && outside(int(f.Source), f.Off, f.Len) {
 			dst = fmt.Appendf(dst, "record %d: finding %s at %d, %d octets of source %d\n", r.Number, f.ID, f.Off, f.Len, f.Source)
+		}
+		if f.ID == decode.FaultID {
+			dst = fmt.Appendf(dst, "record %d: %s\n", r.Number, f.Message)
 		}
 		if f.ID == "" || f.Message == "" {
 			dst = fmt.Appendf(dst, "record %d: a finding without words: %+v\n", r.Number, f)

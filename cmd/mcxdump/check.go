@@ -287,9 +287,10 @@ func (c *checkSession) words() string {
 	return strings.Join(parts, " ")
 }
 
-// shown tells which findings are about conformance: not those about what mcxdump could not open or keep.
+// shown tells which findings are about conformance: not those about what mcxdump could not open or keep. A message that it failed
+// on was not judged, and is not passed over.
 func shown(f *record.Finding) bool {
-	return f.ID != "key-missing" && f.Clause != "mcxdump"
+	return f.ID == decode.FaultID || f.ID != "key-missing" && f.Clause != "mcxdump"
 }
 
 // fingerprint tells a finding from others of its check in a way that another run of the same traffic repeats: without
