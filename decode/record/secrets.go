@@ -209,7 +209,7 @@ func tokenText(b []byte, i int) (from, to int) {
 	for from < to && space(b[to-1]) {
 		to--
 	}
-	if v := b[from:to]; bytes.HasPrefix(v, []byte("eyJ")) && bytes.Count(v, []byte(".")) == 2 {
+	if v := b[from:to]; bytes.HasPrefix(v, []byte("eyJ")) && bytes.Count(v, []byte(".")) == 2 && !bytes.ContainsAny(v, "> \t\r\n") {
 		from += bytes.LastIndexByte(v, '.') + 1
 	}
 	return from, to

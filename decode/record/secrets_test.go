@@ -43,7 +43,7 @@ func TestPlainSecrets(t *testing.T) {
 	}
 }
 
-// What is found lies inside and in order, and is found again when other octets stand there.
+// What is found lies inside and in order, and is found again, at least, when other octets stand there.
 func FuzzPlainSecrets(f *testing.F) {
 	f.Add([]byte(`<n:UserDecryptKey x="y">0123</n:UserDecryptKey>{"access_token":"a\"b"}&refresh_token=x`))
 	f.Add([]byte(strings.Repeat("<UserDecryptKey", 100)))
@@ -64,8 +64,15 @@ func FuzzPlainSecrets(f *testing.F) {
 				other[i] = '~'
 			}
 		}
-		if again := PlainSecrets(other); !slices.Equal(found, again) {
-			t.Fatalf("%q: %+v, then %q: %+v", b, found, other, again)
+		// What was masked may have held the quote or the < at which a secret ended: then more is found.
+		again := PlainSecrets(other)
+		for _, r := range again {
+			for i := r.Off; i < r.Off+r.Len; i++ {
+				other[i] = ' '
+			}
+		}
+		if bytes.IndexByte(other, '~') >= 0 && bytes.IndexByte(b, '~') < 0 {
+			t.Fatalf("%q: %+v, then %+v", b, found, again)
 		}
 	})
 }
