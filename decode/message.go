@@ -301,6 +301,9 @@ func (w *worker) diag(m *message, d *sipparse.Diag, body string, shift int) {
 		protocol = "http-"
 	}
 	f := record.Finding{ID: protocol + d.ID.String(), Severity: severity(d.Severity()), Clause: d.Clause(), Message: d.Message(), Body: body}
+	if f.Clause == "" {
+		f.Clause = "mcxdump" // a limit of ours, or octets that were not captured
+	}
 	if p := record.At(m.src, m.base+int(d.Off)+shift, int(d.Len)); p.Known {
 		f.Source, f.Off, f.Len, f.HasRange = uint16(p.Src), p.Off, p.Len, true
 	}

@@ -363,7 +363,7 @@ func (w *worker) warnings(m *message) {
 		txt := sipparse.Unquote(wn.Text.In(v))
 		w.b.Open(fSIPWarning, at.all(len(v)))
 		if err == nil || wn.Code > 0 {
-			w.b.Num(fSIPWarningCode, int64(wn.Code), at.all(3))
+			w.b.Num(fSIPWarningCode, int64(wn.Code), at.place(wn.Digits))
 		}
 		if a := wn.Agent.In(v); len(a) > 0 {
 			w.b.Str(fSIPWarningAgent, text(a), at.place(wn.Agent))

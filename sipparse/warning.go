@@ -4,7 +4,8 @@ package sipparse
 // 399 mcptt.example.org "140 unable to decrypt XML content". Spans are octets of Raw.
 type WarningValue struct {
 	Raw    []byte
-	Code   int // -1 when it is no number that fits
+	Code   int  // -1 when it is no number that fits
+	Digits Span // of the code
 	Agent  Span
 	Text   Span // without quotes
 	Quoted bool // the text's escapes are still inside
@@ -27,6 +28,7 @@ func parseWarning(b []byte) (w WarningValue, e fault) {
 	for i < len(b) && is(b[i], clDigit) {
 		i++
 	}
+	w.Digits = span(f, i)
 	if n, over, ok := number(b[f:i]); ok && !over && n <= 1<<31-1 {
 		w.Code = int(n)
 	}
