@@ -1,6 +1,7 @@
 package decode
 
 import (
+	"bytes"
 	"context"
 	"strings"
 	"sync"
@@ -252,12 +253,18 @@ func (w *worker) sip(depth, src, base int, data []byte, datagram bool) bool {
 	if err := m.sip.Parse(data, sipparse.Options{Datagram: datagram, Memory: &w.heads}); err != nil {
 		return false
 	}
-	outer := w.c.msg
-	w.c.msg = m
-	defer func() { w.c.msg = outer }()
 	if depth == 0 {
 		w.response = !m.sip.Request
 	}
+	if head := data[:m.sip.HeaderEnd]; bytes.Contains(head, []byte("</")) && !w.opt.ShowSecrets && len(record.PlainSecrets(head)) > 0 {
+		// What follows on a gap in a stream can be the middle of a document of keys, which no header field knows to withhold.
+		w.b.Finding(record.Finding{ID: "sip-holds-secrets", Severity: record.Error, Clause: "mcxdump", Source: uint16(src), Off: uint32(base), Len: uint32(len(head)), HasRange: true,
+			Message: "the header section holds XML with elements that are secrets, such as keys of a KMS: nothing of it is shown"})
+		return true
+	}
+	outer := w.c.msg
+	w.c.msg = m
+	defer func() { w.c.msg = outer }()
 	first := len(w.rec.Findings)
 	for i := range m.sip.Diags {
 		if d := &m.sip.Diags[i]; depth > 0 || !w.cut || !blameTheCut(d, len(data)) {

@@ -1,10 +1,13 @@
 package decode
 
 import (
+	"context"
 	"math/rand/v2"
 	"strings"
 	"testing"
 
+	"github.com/mcxdump/mcxdump/decode/flow"
+	"github.com/mcxdump/mcxdump/decode/record"
 	"github.com/mcxdump/mcxdump/sipparse"
 )
 
@@ -47,5 +50,31 @@ func TestHeadersMayHoldSecret(t *testing.T) {
 	}
 	if held < 1000 || free < 1000 {
 		t.Error(held, "may hold one,", free, "not")
+	}
+}
+
+// TestHeaderOfKeys: the middle of a KMS document that goes for a SIP header section is not shown, alone or in message/sip.
+func TestHeaderOfKeys(t *testing.T) {
+	const key = "eebb1c9fb2c4091a306015e53ab6bf15"
+	rest := "Via: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:a@b>\r\nCall-ID: 1\r\nCSeq: 1 SK\r\n"
+	for _, head := range []string{"SK xsi:type>" + key + "</UserSigningKeySSK> SIP/2.0\r\n" + rest + "\r\n", "SK sip:a@b SIP/2.0\r\n" + rest + "<UserDecryptKey>" + key + "</UserDecryptKey>: x\r\n\r\n"} {
+		for _, data := range []string{head, "MESSAGE sip:a@b SIP/2.0\r\n" + rest + "Content-Type: message/sip\r\n\r\n" + head} {
+			for _, show := range []bool{false, true} {
+				opt := Options{Want: record.All(), ShowSecrets: show}
+				opt.Limits = opt.Limits.withDefaults()
+				r := newWorker(&opt).message(context.Background(), &flow.Unit{Data: []byte(data), Transport: "udp"}, 1)
+				checkTree(t, r)
+				text := dump(r) + r.Info
+				if strings.Contains(text, key) != show || strings.Contains(ids(r), "sip-holds-secrets") == show {
+					t.Errorf("shown %v: %s of %q", show, text, data)
+				}
+			}
+		}
+	}
+	opt := Options{Want: record.All()}
+	opt.Limits = opt.Limits.withDefaults()
+	r := newWorker(&opt).message(context.Background(), &flow.Unit{Data: []byte("SK sip:a</b> SIP/2.0\r\n" + rest + "\r\n"), Transport: "udp"}, 1)
+	if strings.Contains(ids(r), "sip-holds-secrets") || len(r.Nodes) == 0 {
+		t.Errorf("XML without secrets: %s", ids(r))
 	}
 }

@@ -15,7 +15,8 @@ import (
 )
 
 // TestCaptureStorm is TestMutatedCaptures without processes, and so with many more captures, each damaged two to four times over: no
-// command panics, tells of a fault, prints a key or JSON that is none. MCXDUMP_STORM says for how long, such as 30m.
+// command panics, tells of a fault, prints a key or JSON that is none. MCXDUMP_STORM says for how long, such as 30m; MCXDUMP_STORM_AT
+// takes one capture of a series, as the log of a failure names it: 17/42.
 func TestCaptureStorm(t *testing.T) {
 	length, _ := time.ParseDuration(os.Getenv("MCXDUMP_STORM"))
 	if testing.Short() && length == 0 {
@@ -27,15 +28,22 @@ func TestCaptureStorm(t *testing.T) {
 	if length > 0 {
 		series, rounds = uint64(time.Now().UnixNano()), 1<<40
 	}
+	first := 0
+	if at := os.Getenv("MCXDUMP_STORM_AT"); at != "" {
+		if _, err := fmt.Sscanf(at, "%d/%d", &series, &first); err != nil {
+			t.Fatal(err)
+		}
+		rounds = first + 1
+	}
 	began, n, name := time.Now(), 0, ""
 	finished := false
 	defer func() {
 		if !finished {
-			t.Logf("series %d, capture %d, %s", series, n, name)
+			t.Logf("%d/%d, %s", series, n, name)
 		}
 	}()
 	path := filepath.Join(c.dir, "x.pcap")
-	for n = range rounds {
+	for n = first; n < rounds; n++ {
 		if length > 0 && time.Since(began) > length {
 			break
 		}
@@ -69,7 +77,8 @@ func TestCaptureStorm(t *testing.T) {
 		}
 		for _, leak := range s.leaks {
 			if bytes.Contains([]byte(out), leak) || bytes.Contains([]byte(errs), leak) {
-				t.Fatalf("a key is shown, %s", leak)
+				i := max(strings.Index(out, string(leak)), 0)
+				t.Fatalf("a key is shown, %s: %q", leak, out[max(i-600, 0):min(i+100, len(out))])
 			}
 		}
 		if len(args) > 2 && args[2] == "--json" {
