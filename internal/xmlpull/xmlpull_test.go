@@ -341,8 +341,8 @@ func FuzzAgainstStd(f *testing.F) {
 		stdOK := errors.Is(err, io.EOF)
 		switch {
 		case r.err == nil && stdOK:
-			if r.nsErr != nil || bytes.Contains(in, []byte("&#")) || bytes.Contains(in, []byte("\r")) || bytes.Contains(in, []byte("xml:")) {
-				return // encoding/xml keeps unknown prefixes, and makes no difference between "&#9;" and a tab
+			if r.nsErr != nil || bytes.Contains(in, []byte("&#")) || bytes.Contains(in, []byte("\r")) || bytes.Contains(in, []byte("xml:")) || bytes.Contains(in, []byte("<xmlns")) {
+				return // encoding/xml keeps unknown prefixes, makes no difference between "&#9;" and a tab, and has an element xmlns in no name space
 			}
 			if a, b := strings.Join(mine, "\n"), strings.Join(std, "\n"); a != b {
 				t.Fatalf("%q\nmine\n%s\nencoding/xml\n%s", in, a, b)
