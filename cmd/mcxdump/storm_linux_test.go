@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -26,7 +27,7 @@ func TestCaptureStorm(t *testing.T) {
 	c.collect()
 	series, rounds := uint64(1), 40
 	if length > 0 {
-		series, rounds = uint64(time.Now().UnixNano()), 1<<40
+		series, rounds = uint64(time.Now().UnixNano()), math.MaxInt
 	}
 	first := 0
 	if at := os.Getenv("MCXDUMP_STORM_AT"); at != "" {
