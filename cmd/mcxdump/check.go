@@ -287,10 +287,13 @@ func (c *checkSession) words() string {
 	return strings.Join(parts, " ")
 }
 
-// shown tells which findings are about conformance: not those about what mcxdump could not open or keep. A message that it failed
-// on was not judged, and is not passed over.
+// shown tells which findings are about conformance: not those about what mcxdump could not open or keep. Where it failed on a message
+// or did not read all of it, that was not judged, and is not passed over.
 func shown(f *record.Finding) bool {
-	return f.ID == decode.FaultID || f.ID != "key-missing" && f.Clause != "mcxdump"
+	if f.Clause == "mcxdump" {
+		return f.ID == decode.FaultID || strings.HasPrefix(f.ID, "sip-") || strings.HasPrefix(f.ID, "http-")
+	}
+	return f.ID != "key-missing"
 }
 
 // fingerprint tells a finding from others of its check in a way that another run of the same traffic repeats: without

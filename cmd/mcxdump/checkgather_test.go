@@ -93,7 +93,7 @@ func FuzzFound(f *testing.F) {
 
 // TestShown: a message that was not judged is not passed over; what was not opened or kept is none of a check's.
 func TestShown(t *testing.T) {
-	for id, want := range map[string]bool{decode.FaultID: true, "limit-nodes": false} {
+	for id, want := range map[string]bool{decode.FaultID: true, "sip-too-many-headers": true, "sip-holds-secrets": true, "http-fields": true, "limit-nodes": false} {
 		if shown(&record.Finding{ID: id, Clause: "mcxdump"}) != want {
 			t.Errorf("%s: want %v", id, want)
 		}

@@ -60,7 +60,8 @@ answer mode and no multiplex support to publish (PUB-18, PUB-23).
   in the capture.
 - A PUBLISH of another package, such as that of affiliations with Event: presence, is none of PUB.
 - Of what a capture cut off nothing is said to be missing.
-- A message that mcxdump itself fails on (internal-fault, a bug of mcxdump) was not judged: that is an error too.
+- A message that mcxdump itself fails on (internal-fault, a bug of mcxdump) was not judged: that is an error too. So is a header section that
+  is not shown because it holds keys (sip-holds-secrets); limits that cut off header fields or bodies (sip-..., http-...) are told of with their severity.
 - Unknown scopes of tokens are shown by mcxdump read and are never a finding; those of release 13 count.
 
 ## For CI
